@@ -1,0 +1,211 @@
+//! The seam between what runs Python and everything else.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{CancelToken, Engine, HandlerRef, Limits, LogEntry, Outcome, Tree};
+
+/// What an engine needs of a package to run its functions.
+#[derive(Debug, Default)]
+pub struct Bundle {
+    /// The package's own files.
+    pub app: Tree,
+    /// Its dependencies, laid out like `site-packages`.
+    pub deps: Tree,
+    /// Imports of the package's own code that are left out: the engine has no such
+    /// module, and the code never uses the name.
+    pub left_out: Vec<ImportRef>,
+}
+
+/// One import statement of a package's own code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRef {
+    /// Dotted name as imported, such as `numpy.linalg`.
+    pub module: String,
+    /// Relative to the package's root.
+    pub file: String,
+    pub line: u32,
+}
+
+/// What to do in a fresh, isolated interpreter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "snake_case")]
+pub enum Operation {
+    /// Call a handler; the result is its value.
+    Call { handler: HandlerRef, inputs: Map<String, Value> },
+    /// Import a handler and read its signature; the result is a `Description`.
+    Describe { handler: HandlerRef },
+    /// Read the syntax of the package's own code without running it; the result is an
+    /// `Inspection`.
+    Inspect { policy: ImportPolicy },
+    /// Run the package's `tests/` folder; the result is a `TestReport`.
+    Test,
+}
+
+/// Which imports and calls a package's own code may not contain.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ImportPolicy {
+    /// Top-level modules that are refused; every other is allowed.
+    pub blocked_modules: Vec<String>,
+    /// When given, only these top-level modules, and the package's own, are allowed.
+    pub allowed_modules: Option<Vec<String>>,
+    /// Built-in functions that may not be called.
+    pub blocked_calls: Vec<String>,
+}
+
+impl Default for ImportPolicy {
+    fn default() -> Self {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            blocked_modules: list(&[
+                "os", "subprocess", "sys", "socket", "ctypes", "multiprocessing",
+            ]),
+            allowed_modules: None,
+            blocked_calls: list(&["eval", "exec", "compile", "__import__"]),
+        }
+    }
+}
+
+/// What static inspection found in the package's own code.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Syntax errors and broken policy, in the order of files and lines.
+    pub problems: Vec<CodeProblem>,
+    pub imports: Vec<FoundImport>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CodeProblem {
+    /// `syntax`, `import` or `call`.
+    pub rule: String,
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundImport {
+    #[serde(flatten)]
+    pub at: ImportRef,
+    /// Whether any name that the statement binds is used in its file.
+    pub used: bool,
+    /// Whether the engine finds such a module, in the package, its dependencies or the
+    /// standard library.
+    pub available: bool,
+    /// Whether failing to import it is handled, by `try` or by `TYPE_CHECKING`.
+    pub guarded: bool,
+}
+
+/// What a handler says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    pub inputs_schema: Value,
+    pub outputs_schema: Option<Value>,
+    pub description: Option<String>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What pytest reported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    pub passed: u32,
+    pub failed: u32,
+    pub skipped: u32,
+    pub tests: Vec<TestResult>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// `tests/test_handler.py::test_name`.
+    pub name: String,
+    /// `passed`, `failed`, `error` or `skipped`.
+    pub outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// One run: everything that it may see, use and report to.
+pub struct Job {
+    pub bundle: Arc<Bundle>,
+    pub operation: Operation,
+    pub limits: Limits,
+    /// Fixed clock, seeded randomness, canonical NaNs, metered: the same inputs give
+    /// bit-identical outputs and the same fuel on any machine.
+    pub deterministic: bool,
+    pub files: Arc<dyn CallFiles>,
+    pub events: Arc<dyn Events>,
+    pub cancel: CancelToken,
+}
+
+/// Hears a run as it goes. Called on the thread that runs it: must be quick, must not block.
+pub trait Events: Send + Sync {
+    fn log(&self, entry: &LogEntry);
+    /// `fraction` lies within 0 and 1.
+    fn progress(&self, fraction: f64, message: &str);
+}
+
+/// Hears nothing.
+impl Events for () {
+    fn log(&self, _entry: &LogEntry) {}
+    fn progress(&self, _fraction: f64, _message: &str) {}
+}
+
+/// Why a call's file could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    #[error("there is no file `{0}` among the call's files")]
+    NotFound(String),
+    #[error("`{0}` is not a file key: it is empty, absolute, or has `..` in it")]
+    InvalidKey(String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// A call's input and output files, by key.
+pub trait CallFiles: Send + Sync {
+    fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, FileError>;
+    /// The file appears under its key when the sink is finished.
+    fn create(&self, key: &str) -> Result<Box<dyn FileSink>, FileError>;
+}
+
+/// Where an output file is written.
+pub trait FileSink: Write + Send {
+    /// Publishes the file. Dropped without it, nothing is kept.
+    fn finish(self: Box<Self>) -> Result<(), FileError>;
+}
+
+/// A call without files.
+impl CallFiles for () {
+    fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, FileError> {
+        Err(FileError::NotFound(key.to_owned()))
+    }
+
+    fn create(&self, _key: &str) -> Result<Box<dyn FileSink>, FileError> {
+        Err(FileError::Unavailable("this call has no place for output files".to_owned()))
+    }
+}
+
+/// The engine itself failed. What the function did wrong is an `Outcome`.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The engine is not there, now or at all.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Runs jobs, each in an interpreter that no other has touched.
+///
+/// Blocking: the caller chooses the thread. A job's deadline, cap and cancellation hold
+/// whatever its code does.
+pub trait Executor: Send + Sync {
+    fn engine(&self) -> Engine;
+
+    fn run(&self, job: &Job) -> Result<Outcome, ExecutorError>;
+}

@@ -12,9 +12,9 @@ use crate::{CancelToken, Engine, HandlerRef, Limits, LogEntry, Outcome, Tree};
 #[derive(Debug, Default)]
 pub struct Bundle {
     /// The package's own files.
-    pub app: Tree,
+    pub app: Arc<Tree>,
     /// Its dependencies, laid out like `site-packages`.
-    pub deps: Tree,
+    pub deps: Arc<Tree>,
     /// Imports of the package's own code that are left out: the engine has no such
     /// module, and the code never uses the name.
     pub left_out: Vec<ImportRef>,

@@ -75,7 +75,7 @@ impl PartialEq for FileBytes {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     File(FileBytes),
-    Folder(Tree),
+    Folder(Arc<Tree>),
 }
 
 /// A folder: its entries by name, in byte order.
@@ -100,9 +100,9 @@ impl Tree {
             let entry = at
                 .entries
                 .entry(part.into())
-                .or_insert_with(|| Node::Folder(Tree::new()));
+                .or_insert_with(|| Node::Folder(Arc::new(Tree::new())));
             match entry {
-                Node::Folder(tree) => at = tree,
+                Node::Folder(tree) => at = Arc::make_mut(tree),
                 Node::File(_) => return Err(TreeError::FileAndFolder(path.to_owned())),
             }
         }

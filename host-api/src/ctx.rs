@@ -1,0 +1,114 @@
+//! The state of one call's imports.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{CallFiles, CancelToken, Events, Logs};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::WasiSocketsCtx;
+
+use crate::clock::Clock;
+use crate::logs::LogSink;
+use crate::random::Random;
+use crate::tmp::Quota;
+use crate::vfs::Root;
+use crate::{MAX_RESOURCES, wasi};
+
+/// Why the host ended the guest from within an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostStop {
+    #[error("the call's time is up")]
+    Timeout,
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The guest asked to end the process.
+    #[error("the guest exited with status {0}")]
+    Exit(u8),
+}
+
+/// Everything that one call's imports act on; part of the store's data.
+pub struct Ctx {
+    pub(crate) table: ResourceTable,
+    pub(crate) root: Root,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) logs: LogSink,
+    pub(crate) events: Arc<dyn Events>,
+    pub(crate) files: Arc<dyn CallFiles>,
+    pub(crate) sockets: WasiSocketsCtx,
+    pub(crate) stdout: wasi::LineBuffer,
+    pub(crate) stderr: wasi::LineBuffer,
+    pub(crate) inodes: wasi::Inodes,
+    cancel: CancelToken,
+    deadline: Instant,
+}
+
+/// What a context is made of.
+pub struct CtxBuilder {
+    pub root: Root,
+    pub files: Arc<dyn CallFiles>,
+    pub events: Arc<dyn Events>,
+    pub cancel: CancelToken,
+    pub started: Instant,
+    pub timeout: Duration,
+    pub log_bytes: u64,
+    pub tmp_bytes: u64,
+    pub deterministic: bool,
+}
+
+impl CtxBuilder {
+    pub fn build(self) -> Ctx {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        Ctx {
+            table,
+            root: self.root.with_tmp(Quota::new(self.tmp_bytes)),
+            clock: if self.deterministic { Clock::fixed() } else { Clock::real() },
+            random: if self.deterministic { Random::seeded() } else { Random::fresh() },
+            logs: LogSink::new(self.events.clone(), self.started, self.log_bytes, self.deterministic),
+            events: self.events,
+            files: self.files,
+            sockets: WasiSocketsCtx::default(),
+            stdout: wasi::LineBuffer::new(model::LogLevel::Stdout),
+            stderr: wasi::LineBuffer::new(model::LogLevel::Stderr),
+            inodes: wasi::Inodes::new(),
+            cancel: self.cancel,
+            deadline: self.started + self.timeout,
+        }
+    }
+}
+
+impl Ctx {
+    /// Whether the call has to stop now, and why.
+    pub fn stop(&self) -> Option<HostStop> {
+        if self.cancel.is_cancelled() {
+            Some(HostStop::Cancelled)
+        } else if Instant::now() >= self.deadline {
+            Some(HostStop::Timeout)
+        } else {
+            None
+        }
+    }
+
+    /// Waits for a duration of the guest's clock, or stops at the deadline or when cancelled.
+    pub(crate) fn wait(&mut self, duration: Duration) -> wasmtime::Result<()> {
+        if self.clock.advance(duration) {
+            return Ok(());
+        }
+        let wake = Instant::now().checked_add(duration).unwrap_or(self.deadline);
+        if self.cancel.sleep_until(wake.min(self.deadline)) {
+            return Err(wasmtime::Error::new(HostStop::Cancelled));
+        }
+        if wake >= self.deadline {
+            return Err(wasmtime::Error::new(HostStop::Timeout));
+        }
+        Ok(())
+    }
+
+    /// Takes what the call logged, unfinished lines included.
+    pub fn take_logs(&mut self) -> Logs {
+        self.stdout.flush(&mut self.logs);
+        self.stderr.flush(&mut self.logs);
+        self.logs.take()
+    }
+}

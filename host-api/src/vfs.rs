@@ -1,0 +1,243 @@
+//! The guest's file system: read-only trees in memory beside a private `/tmp`.
+//!
+//! There are no links and no parents: a path is resolved lexically, and `..` never
+//! leads above the folder that it is resolved in.
+
+use std::sync::Arc;
+
+use model::files::{FileBytes, Node, Tree};
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+
+use crate::tmp::{Quota, TmpError, TmpFile, TmpFolder, TmpNode};
+
+/// Longest path and deepest folder that a guest may name.
+const MAX_PATH_BYTES: usize = 4096;
+
+/// The mounts of one call: `/app`, `/deps`, `/python`, and so on, and `/tmp`.
+#[derive(Clone, Default)]
+pub struct Root {
+    mounts: Arc<Vec<(&'static str, Arc<Tree>)>>,
+    tmp: Option<Arc<TmpFolder>>,
+}
+
+impl Root {
+    /// Read-only folders by name, directly below `/`.
+    pub fn new(mounts: Vec<(&'static str, Arc<Tree>)>) -> Self {
+        Self { mounts: Arc::new(mounts), tmp: None }
+    }
+
+    pub(crate) fn with_tmp(mut self, quota: Arc<Quota>) -> Self {
+        self.tmp = TmpFolder::new(&quota).ok();
+        self
+    }
+}
+
+/// A file or folder, wherever it lives.
+#[derive(Clone)]
+pub enum Place {
+    Root(Root),
+    Folder(Arc<Tree>),
+    File(FileBytes),
+    TmpFolder(Arc<TmpFolder>),
+    TmpFile(Arc<TmpFile>),
+    /// `/dev/null`.
+    Null,
+    /// `/dev`.
+    Devices,
+}
+
+impl Place {
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Root(_) | Self::Folder(_) | Self::TmpFolder(_) | Self::Devices)
+    }
+
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::File(bytes) => bytes.len() as u64,
+            Self::TmpFile(file) => file.len(),
+            _ => 0,
+        }
+    }
+
+    /// At most `length` bytes of a file from `offset`; empty at and past its end.
+    pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, ErrorCode> {
+        match self {
+            Self::File(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let end = start.saturating_add(length).min(bytes.len());
+                Ok(bytes[start..end].to_vec())
+            }
+            Self::TmpFile(file) => Ok(file.read(offset, length)),
+            Self::Null => Ok(Vec::new()),
+            _ => Err(ErrorCode::IsDirectory),
+        }
+    }
+
+    /// A number that is the same for the same file and differs between files.
+    pub fn identity(&self) -> u64 {
+        let address = match self {
+            Self::Root(root) => Arc::as_ptr(&root.mounts).addr(),
+            Self::Folder(tree) => Arc::as_ptr(tree).addr(),
+            Self::File(bytes) => bytes.as_ptr().addr(),
+            Self::TmpFolder(folder) => Arc::as_ptr(folder).addr(),
+            Self::TmpFile(file) => Arc::as_ptr(file).addr(),
+            Self::Null => 1,
+            Self::Devices => 2,
+        };
+        address as u64
+    }
+
+    fn child(&self, name: &str) -> Result<Place, ErrorCode> {
+        match self {
+            Self::Root(root) => match name {
+                "tmp" => root.tmp.clone().map(Place::TmpFolder).ok_or(ErrorCode::NoEntry),
+                "dev" => Ok(Place::Devices),
+                _ => root
+                    .mounts
+                    .iter()
+                    .find(|(mount, _)| *mount == name)
+                    .map(|(_, tree)| Place::Folder(tree.clone()))
+                    .ok_or(ErrorCode::NoEntry),
+            },
+            Self::Folder(tree) => match tree.entry(name) {
+                Some(Node::File(bytes)) => Ok(Place::File(bytes.clone())),
+                Some(Node::Folder(folder)) => Ok(Place::Folder(folder.clone())),
+                None => Err(ErrorCode::NoEntry),
+            },
+            Self::TmpFolder(folder) => match folder.get(name) {
+                Some(TmpNode::File(file)) => Ok(Place::TmpFile(file)),
+                Some(TmpNode::Folder(folder)) => Ok(Place::TmpFolder(folder)),
+                None => Err(ErrorCode::NoEntry),
+            },
+            Self::Devices if name == "null" => Ok(Place::Null),
+            Self::Devices => Err(ErrorCode::NoEntry),
+            Self::File(_) | Self::TmpFile(_) | Self::Null => Err(ErrorCode::NotDirectory),
+        }
+    }
+
+    /// Names and kinds (`true`: folder) of a folder's entries.
+    pub fn entries(&self) -> Result<Vec<(String, bool)>, ErrorCode> {
+        match self {
+            Self::Root(root) => {
+                let mounts = root.mounts.iter().map(|(name, _)| ((*name).to_owned(), true));
+                Ok(mounts.chain([("dev".to_owned(), true), ("tmp".to_owned(), true)]).collect())
+            }
+            Self::Folder(tree) => Ok(tree
+                .entries()
+                .map(|(name, node)| (name.to_owned(), matches!(node, Node::Folder(_))))
+                .collect()),
+            Self::TmpFolder(folder) => Ok(folder.names()),
+            Self::Devices => Ok(vec![("null".to_owned(), false)]),
+            Self::File(_) | Self::TmpFile(_) | Self::Null => Err(ErrorCode::NotDirectory),
+        }
+    }
+
+    /// The node at a path relative to this folder.
+    pub fn resolve(&self, path: &str) -> Result<Place, ErrorCode> {
+        let mut stack = vec![self.clone()];
+        for part in parts(path)? {
+            match part {
+                ".." => {
+                    stack.pop();
+                    if stack.is_empty() {
+                        return Err(ErrorCode::NotPermitted);
+                    }
+                }
+                name => {
+                    let next = stack.last().ok_or(ErrorCode::NotPermitted)?.child(name)?;
+                    stack.push(next);
+                }
+            }
+        }
+        let found = stack.pop().ok_or(ErrorCode::NotPermitted)?;
+        if path.ends_with('/') && !found.is_folder() {
+            return Err(ErrorCode::NotDirectory);
+        }
+        Ok(found)
+    }
+
+    /// The folder that holds the last part of a path, and that part.
+    pub fn resolve_parent<'a>(&self, path: &'a str) -> Result<(Place, &'a str), ErrorCode> {
+        let trimmed = path.trim_end_matches('/');
+        let (folder, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
+        if matches!(name, "" | "." | "..") {
+            return Err(ErrorCode::Invalid);
+        }
+        let _ = parts(path)?;
+        Ok((self.resolve(folder)?, name))
+    }
+
+    /// This place as the writable folder that it is, or why nothing can be changed in it.
+    pub fn writable(&self) -> Result<&Arc<TmpFolder>, ErrorCode> {
+        match self {
+            Self::TmpFolder(folder) => Ok(folder),
+            Self::File(_) | Self::TmpFile(_) | Self::Null => Err(ErrorCode::NotDirectory),
+            _ => Err(ErrorCode::ReadOnly),
+        }
+    }
+}
+
+fn parts(path: &str) -> Result<impl Iterator<Item = &str>, ErrorCode> {
+    if path.starts_with('/') {
+        return Err(ErrorCode::NotPermitted);
+    }
+    if path.len() > MAX_PATH_BYTES {
+        return Err(ErrorCode::NameTooLong);
+    }
+    Ok(path.split('/').filter(|part| !matches!(*part, "" | ".")))
+}
+
+pub fn code(error: TmpError) -> ErrorCode {
+    match error {
+        TmpError::Full => ErrorCode::InsufficientSpace,
+        TmpError::Exists => ErrorCode::Exist,
+        TmpError::NotFound => ErrorCode::NoEntry,
+        TmpError::NotEmpty => ErrorCode::NotEmpty,
+        TmpError::NotFolder => ErrorCode::NotDirectory,
+        TmpError::IsFolder => ErrorCode::IsDirectory,
+        TmpError::Invalid => ErrorCode::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Place {
+        let mut app = Tree::new();
+        app.insert("a/b.txt", "hello").unwrap();
+        Place::Root(Root::new(vec![("app", Arc::new(app))]).with_tmp(Quota::new(1000)))
+    }
+
+    #[test]
+    fn paths_stay_within_their_folder() {
+        let root = root();
+        assert_eq!(root.resolve("app/a/../a/./b.txt").unwrap().len(), 5);
+        let app = root.resolve("app/a").unwrap();
+        for (path, error) in [
+            ("..", ErrorCode::NotPermitted),
+            ("../app", ErrorCode::NotPermitted),
+            ("x/../../..", ErrorCode::NoEntry),
+            ("/app", ErrorCode::NotPermitted),
+            ("b.txt/..", ErrorCode::NotDirectory),
+            ("b.txt/", ErrorCode::NotDirectory),
+            ("c", ErrorCode::NoEntry),
+        ] {
+            // A file has no parent to return to: `b.txt/..` may also resolve to the folder.
+            match app.resolve(path) {
+                Err(found) => assert_eq!(found, error, "{path}"),
+                Ok(place) => assert!(path == "b.txt/.." && place.is_folder(), "{path}"),
+            }
+        }
+        assert!(root.resolve(&"a/".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn only_tmp_is_writable() {
+        let root = root();
+        assert!(root.resolve("tmp").unwrap().writable().is_ok());
+        for path in ["", "app", "app/a", "dev"] {
+            assert_eq!(root.resolve(path).unwrap().writable().err(), Some(ErrorCode::ReadOnly));
+        }
+    }
+}

@@ -1,41 +1,123 @@
-//! Builds the Python component: CPython, its native modules and the guest shim, already
-//! initialised, as one WebAssembly component; and packs the standard library beside it.
+//! Builds the Python components: CPython, its native modules and the guest shim, already
+//! initialised, as WebAssembly components; and packs the standard library beside them.
 //!
 //! Everything comes from crates that Cargo has locked and checked: nothing is downloaded
-//! here, and Cargo caches the result for as long as the guest's sources stay the same.
+//! here, and Cargo keeps the result for as long as the guest's sources stay the same.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use componentize_py::{ComponentGenerator, Ctx};
+use walkdir::WalkDir;
 use wasmtime::component::{Linker, ResourceType};
 
-/// Number of images of each flavour, each initialised with a hash seed of its own.
-const SEEDS: u64 = 1;
+/// A component to build: the shim with whatever else its Python path holds.
+struct Flavour {
+    name: &'static str,
+    /// Folders added to the guest's path, native extensions included.
+    python_path: &'static [&'static str],
+}
+
+/// `python` is CPython with nothing beside it. One with native WASI extensions adds a
+/// folder that holds their `*.cpython-314-wasm32-wasi.so`.
+const FLAVOURS: &[Flavour] = &[Flavour { name: "python", python_path: &[] }];
+
+/// Images of each flavour, which differ only in the interpreter's hash seed.
+const SEEDS: u64 = 2;
+
+/// Seeds of the images are counted from here; changing it changes every hash.
+const FIRST_SEED: u64 = 0;
 
 fn main() -> Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=guest");
+    println!("cargo::rerun-if-changed=pack_stdlib.py");
     println!("cargo::rerun-if-changed=../host-api/wit");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    for seed in 0..SEEDS {
-        let wasm = out.join(format!("python-{seed}.wasm"));
-        componentize(seed, &wasm).with_context(|| format!("building {}", wasm.display()))?;
+    let guest = out.join("guest");
+    copy_sources(Path::new("guest"), &guest)?;
+    for flavour in FLAVOURS {
+        let site = guest.join("site");
+        let mut path = vec![guest.as_path(), site.as_path()];
+        path.extend(flavour.python_path.iter().map(Path::new));
+        for seed in 0..SEEDS {
+            let component = out.join(format!("{}-{seed}.wasm", flavour.name));
+            componentize("app", &path, FIRST_SEED + seed, &component)
+                .with_context(|| format!("building {}", component.display()))?;
+            let bytes = fs::read(&component)?;
+            fs::write(component.with_extension("wasm.zst"), zstd::bulk::compress(&bytes, 9)?)?;
+            fs::remove_file(&component)?;
+        }
+    }
+    pack_stdlib(&out)
+}
+
+/// Copies the guest's Python files, so that the interpreter writes no bytecode beside them.
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    for entry in WalkDir::new(from).sort_by_file_name() {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "py") {
+            let target = to.join(entry.path().strip_prefix(from)?);
+            fs::create_dir_all(target.parent().context("a file has a parent")?)?;
+            fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
 }
 
-fn componentize(seed: u64, output: &Path) -> Result<()> {
-    let add_to_linker = move |linker: &mut Linker<Ctx>| add_imports(linker, seed).map_err(Into::into);
+/// Lets the guest's interpreter copy and compile its own standard library, and packs the
+/// result as one archive.
+fn pack_stdlib(out: &Path) -> Result<()> {
+    let (script, export) = (out.join("pack"), out.join("export"));
+    for folder in [&script, &export] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy("pack_stdlib.py", script.join("pack_stdlib.py"))?;
+    let guest = out.join("guest");
+    // The third entry is `/2` in the guest.
+    let path = [guest.as_path(), script.as_path(), export.as_path()];
+    let discarded = out.join("pack.wasm");
+    componentize("pack_stdlib", &path, FIRST_SEED, &discarded)
+        .context("packing the standard library")?;
+    fs::remove_file(discarded)?;
+
+    let root = export.join("python");
+    let mut archive = tar::Builder::new(Vec::new());
+    for entry in WalkDir::new(&root).sort_by_file_name() {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            let bytes = fs::read(entry.path())?;
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o444);
+            archive.append_data(&mut header, entry.path().strip_prefix(&root)?, &bytes[..])?;
+        }
+    }
+    fs::write(out.join("stdlib.tar"), archive.into_inner()?)?;
+    Ok(())
+}
+
+fn componentize(app: &str, path: &[&Path], seed: u64, output: &Path) -> Result<()> {
+    let path: Vec<&str> =
+        path.iter().map(|path| path.to_str().context("path is not UTF-8")).collect::<Result<_>>()?;
+    let add_to_linker = move |linker: &mut Linker<Ctx>| Ok(add_imports(linker, seed)?);
     let generator = ComponentGenerator {
         wit_paths: &[Path::new("../host-api/wit")],
         worlds: &["function"],
         features: &[],
         all_features: false,
         world_module: None,
-        python_path: &["guest", "guest/site"],
+        python_path: &path,
         module_worlds: &[],
-        app_name: "app",
+        app_name: app,
         output_path: output,
         add_to_linker: Some(&add_to_linker),
         stub_wasi: false,
@@ -44,23 +126,39 @@ fn componentize(seed: u64, output: &Path) -> Result<()> {
         full_names: false,
         intersect_world: None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(generator.generate())
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(generator.generate())
 }
 
-/// WASI as the initialising interpreter sees it, with chosen randomness, so that the same
-/// sources give the same component; and our own imports, which must not be called yet.
+/// Interfaces of our own that the guest imports: name, resources, functions.
+type Imports = &'static [(&'static str, &'static [&'static str], &'static [&'static str])];
+
+const OUR_IMPORTS: Imports = &[
+    ("mecapy:sandbox/log@0.1.0", &[], &["write"]),
+    ("mecapy:sandbox/progress@0.1.0", &[], &["report"]),
+    (
+        "mecapy:sandbox/files@0.1.0",
+        &["reader", "writer"],
+        &["open", "create", "[method]reader.read", "[method]writer.write", "[method]writer.finish"],
+    ),
+];
+
+/// WASI as the initialising interpreter sees it: with chosen randomness and fixed clocks,
+/// so that the same sources give the same image; and our own imports, which nothing may
+/// call yet.
 fn add_imports(linker: &mut Linker<Ctx>, seed: u64) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
-    let mut random = linker.instance("wasi:random/random@0.2.6")?;
+    let mut random = linker.instance("wasi:random/random@0.2.0")?;
     random.func_wrap("get-random-bytes", move |_, (length,): (u64,)| {
         Ok((random_bytes(seed, length as usize),))
     })?;
     random.func_wrap("get-random-u64", move |_, (): ()| {
-        let bytes = random_bytes(seed, 8);
-        Ok((u64::from_le_bytes(bytes.try_into().unwrap_or_default()),))
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&random_bytes(seed, 8));
+        Ok((u64::from_le_bytes(bytes),))
     })?;
+    let mut monotonic = linker.instance("wasi:clocks/monotonic-clock@0.2.0")?;
+    monotonic.func_wrap("now", |_, (): ()| Ok((0u64,)))?;
     for (interface, resources, functions) in OUR_IMPORTS {
         let mut instance = linker.instance(interface)?;
         for resource in *resources {
@@ -75,19 +173,6 @@ fn add_imports(linker: &mut Linker<Ctx>, seed: u64) -> wasmtime::Result<()> {
     }
     Ok(())
 }
-
-/// Interfaces of our own that the guest imports: their resources and functions.
-type Imports = &'static [(&'static str, &'static [&'static str], &'static [&'static str])];
-
-const OUR_IMPORTS: Imports = &[
-    ("mecapy:sandbox/log@0.1.0", &[], &["write"]),
-    ("mecapy:sandbox/progress@0.1.0", &[], &["report"]),
-    (
-        "mecapy:sandbox/files@0.1.0",
-        &["reader", "writer"],
-        &["open", "create", "[method]reader.read", "[method]writer.write", "[method]writer.finish"],
-    ),
-];
 
 fn random_bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];

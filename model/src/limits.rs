@@ -15,6 +15,8 @@ pub const MIN_MEMORY_BYTES: u64 = 16 * MIB;
 pub const DEFAULT_MEMORY_BYTES: u64 = 512 * MIB;
 /// wasm32 addresses 4 GiB; the manifest's 4096 MB means the whole of it.
 pub const MAX_MEMORY_BYTES: u64 = 4096 * MIB;
+/// Largest inputs, as JSON text.
+pub const INPUT_BYTES: usize = 32 * 1024 * 1024;
 /// Largest result, as JSON text.
 pub const OUTPUT_BYTES: u64 = 16 * MIB;
 /// Captured logs and prints of one call, then cut with a notice.

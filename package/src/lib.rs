@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod prepare;
 pub mod problem;
 pub mod schema;
+mod stdlib;
 pub mod testing;
 pub mod version;
 

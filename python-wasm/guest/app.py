@@ -1,8 +1,12 @@
-"""Entry module of the component: binds the world's exports to the shim."""
+"""Entry module of the component: what is imported and set up here is in its image."""
+
+import gc
 
 import wit_world
 
-from mecapy_shim import exports
+from mecapy_shim import exports, preload
+
+preload.prepare()
 
 
 class WitWorld(wit_world.WitWorld):
@@ -13,4 +17,9 @@ class WitWorld(wit_world.WitWorld):
     describe = staticmethod(exports.describe)
     inspect = staticmethod(exports.inspect)
     test = staticmethod(exports.test)
-    compile = staticmethod(exports.compile_sources)
+
+
+# Everything so far lives as long as the instance: a collection in a call need not look at
+# it, which would touch, and so copy, every page of the image.
+gc.collect()
+gc.freeze()

@@ -1,1 +1,18 @@
+//! The sandbox: Python functions in WebAssembly instances under wasmtime, each call in a
+//! fresh one, within hard limits.
+//!
+//! `Sandbox` is the crate's `Executor`. What a guest may ask for is `host-api`'s; which
+//! Python it runs is `python-wasm`'s.
 
+mod artifact;
+mod engine;
+mod limiter;
+mod memory;
+mod outcome;
+mod run;
+mod sandbox;
+mod thread;
+
+pub use engine::Metering;
+pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
+pub use thread::spawn as spawn_worker;

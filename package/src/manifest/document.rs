@@ -118,10 +118,6 @@ impl Node {
         }
     }
 
-    pub fn is_null(&self) -> bool {
-        matches!(&self.content, Content::Scalar { value: Value::Null, .. })
-    }
-
     /// The node at a JSON Pointer.
     pub fn pointer(&self, pointer: &str) -> Option<&Self> {
         self.walk(pointer).filter(|(_, _, complete)| *complete).map(|(node, _, _)| node)

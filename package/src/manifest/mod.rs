@@ -13,6 +13,7 @@ mod yaml;
 use model::{FunctionId, FunctionSpec, HandlerRef, Manifest, Tree};
 
 pub use document::Position;
+pub use meaning::{DOCKERFILE, REQUIREMENTS};
 
 use crate::archive::Archive;
 use crate::problem::{PackageError, Problem, Step};
@@ -108,7 +109,7 @@ pub fn read_tree(tree: &Tree) -> Result<ManifestSource, PackageError> {
     let manifest = if base.is_empty() {
         meaning::of_yaml(tree, &document, &mut problems)
     } else {
-        project::of_project(&document, &mut problems)
+        project::of_project(tree, &document, &mut problems)
     };
     let problems = problems.into_sorted();
     match manifest {

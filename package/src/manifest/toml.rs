@@ -105,7 +105,8 @@ impl Reader<'_> {
                 scalar(Value::Number(Number::from(*value.value())), true, text)
             }
             TomlValue::Float(value) => {
-                let written = value.display_repr().replace('_', "");
+                let raw = value.span().and_then(|span| self.places.text.get(span));
+                let written = raw.map_or_else(|| value.value().to_string(), |raw| raw.replace('_', ""));
                 let text = written.strip_prefix('+').unwrap_or(&written);
                 match text.parse::<Number>() {
                     Ok(number) if value.value().is_finite() => scalar(Value::Number(number), true, written),
@@ -145,7 +146,7 @@ mod tests {
         };
         assert_eq!(at("/project/name"), (2, 1, 2, 8));
         assert_eq!(at("/tool/mecapy/runtime/timeout"), (4, 9, 4, 19));
-        assert_eq!(at("/tool/mecapy/test_cases/0/inputs/a/1"), (7, 18, 7, 18));
+        assert_eq!(at("/tool/mecapy/test_cases/0/inputs/a/1"), (7, 19, 7, 19));
     }
 
     #[test]

@@ -1,19 +1,69 @@
-import json, types as _t, traceback
+"""The exports of the world: each answers, or raises the WIT failure.
+
+What a call needs is bound here when the image is made: a handler that replaces `json` or
+a builtin changes its own view of them, not the shim's.
+"""
+
+from builtins import BaseException, len
+from json import JSONDecoder
+
 from componentize_py_types import Err
-from wit_world.imports import types
-_mod=None
+
+from . import loading
+from .encode import encode
+from .failures import failure, too_large
+
+_decode = JSONDecoder().decode
+_handler = None
+
+
 def load(handler, left_out):
-    global _mod
-    m = _t.ModuleType("handler")
-    src = open("/app/"+handler.path.replace(".","/")+".py").read()
-    exec(compile(src, "handler.py", "exec"), m.__dict__)
-    _mod = getattr(m, handler.callable)
-def call(inputs, output_limit):
+    """Imports the handler."""
+    global _handler
     try:
-        return json.dumps(_mod(json.loads(inputs)))
-    except BaseException as e:
-        raise Err(types.Failure(types.FailureKind.RAISED, type(e).__name__, str(e), traceback.format_exc(), None, None))
-def describe(): pass
-def inspect(policy): pass
-def test(left_out): pass
-def compile_sources(paths): pass
+        loading.begin()
+        loading.leave_out(left_out)
+        _handler = loading.find(handler.path, handler.callable, handler.init)
+    except BaseException as error:
+        raise Err(failure(error)) from None
+
+
+def call(inputs, output_limit):
+    """Calls the loaded handler."""
+    try:
+        text = encode(_handler.call(_decode(inputs)))
+    except BaseException as error:
+        raise Err(failure(error)) from None
+    if len(text) > output_limit:
+        raise Err(too_large(len(text), output_limit))
+    return text
+
+
+def describe():
+    """Schemas and documentation of the loaded handler."""
+    try:
+        return encode(_handler.describe())
+    except BaseException as error:
+        raise Err(failure(error)) from None
+
+
+def inspect(policy):
+    """Syntax, policy and imports of the package's own code, without running it."""
+    from .check import inspect_package
+
+    try:
+        return encode(inspect_package(_decode(policy)))
+    except BaseException as error:
+        raise Err(failure(error)) from None
+
+
+def test(left_out):
+    """Runs the package's tests."""
+    from .testing import run_tests
+
+    try:
+        loading.begin()
+        loading.leave_out(left_out)
+        return encode(run_tests())
+    except BaseException as error:
+        raise Err(failure(error)) from None

@@ -19,6 +19,7 @@ from . import _wrappers as w
 from ._collections import (
     ArrayNode, DictNode, IterableNode, LateNode, SequenceNode, TupleNode,
 )  # fmt: skip
+from ._dump import node_of
 from .errors import PydanticSchemaGenerationError, PydanticUserError, unsupported
 from .fields import FieldInfo, PydanticUndefined
 from .functional_serializers import PlainSerializer, SerializeAsAny
@@ -51,7 +52,7 @@ _ARRAYS = {
     list: (list, "list_type", "List", "list"),
     set: (set, "set_type", "Set", "set"),
     frozenset: (frozenset, "frozen_set_type", "Frozenset", "frozenset"),
-    collections.deque: (collections.deque, "list_type", "List", "deque"),
+    collections.deque: (collections.deque, "deque_type", "List", "deque"),
     abc.MutableSequence: (list, "list_type", "List", "list"),
     abc.Set: (set, "set_type", "Set", "set"),
     abc.MutableSet: (set, "set_type", "Set", "set"),
@@ -94,7 +95,7 @@ class Builder:
         if typing.get_origin(hint) is typing.Annotated:
             return self.annotated(hint.__origin__, hint.__metadata__)
         node = self._node(hint)
-        if node.strict is None and self.config.get("strict"):
+        if node.strict is None and not node.shared and self.config.get("strict"):
             node.strict = True
         return node
 
@@ -159,10 +160,12 @@ class Builder:
 
     def _bound(self, node, name, bound):
         if name == "strict":
-            if isinstance(node, (n.Wrapper, w.UnionNode)):
-                for inner in getattr(node, "members", None) or [node.inner]:
-                    self._bound(inner, name, bound)
-            node.strict = bound
+            if isinstance(node, w.NullableNode):
+                node.inner = self._bound(node.inner, name, bound)
+            elif isinstance(node, w.UnionNode) or (node.shared and not hasattr(node.cls, "model_fields")):
+                raise RuntimeError(f"Unable to apply constraint 'strict' to schema of type '{node.name}'")
+            elif not node.shared:
+                node.strict = bound
             return node
         if name == "union_mode":
             name, bound = "left_to_right", True
@@ -205,9 +208,9 @@ class Builder:
             scalar = None
         if scalar is not None:
             return self._scalar(scalar())
-        own = getattr(hint, "__dict__", {}).get("__pydantic_node__") if isinstance(hint, type) else None
+        own = node_of(hint) if isinstance(hint, type) else None
         if own is not None:
-            return hint.__pydantic_node__()
+            return own
         if isinstance(hint, typing.ForwardRef) or isinstance(hint, str):
             text = getattr(hint, "__forward_arg__", hint)
             raise PydanticUserError(f"`{text}` is not fully defined", code="class-not-fully-defined")
@@ -325,7 +328,7 @@ class Builder:
         if origin is type:
             if arguments and isinstance(arguments[0], type) and arguments[0] is not object:
                 return n.SubclassNode(arguments[0])
-            return n.InstanceNode(type)
+            return n.TypeNode()
         if origin in _SCALARS:
             return _SCALARS[origin]()
         if isinstance(origin, type):
@@ -335,6 +338,8 @@ class Builder:
     def _own_class(self, hint, cls):
         if hasattr(cls, "__get_pydantic_core_schema__") or hasattr(cls, "__get_validators__"):
             raise unsupported(f"{cls.__name__}, which works through core schemas,")
+        if cls is Json:
+            return w.JsonNode(n.Node())
         if issubclass(cls, _PATHS):
             return t.PathNode(cls)
         if issubclass(cls, enum.Enum):

@@ -134,7 +134,9 @@ class SequenceNode(ArrayNode):
         self.cls = cls
 
     def validate(self, value, st):
-        if not isinstance(value, abc.Sequence) or isinstance(value, _TEXTS):
+        if isinstance(value, _TEXTS):
+            raise Invalid("sequence_str", value, {"type_name": type(value).__name__})
+        if not isinstance(value, abc.Sequence):
             raise Invalid("is_instance_of", value, {"class": "Sequence"})
         made = _items(value, self.item, st)
         if self.bounds:

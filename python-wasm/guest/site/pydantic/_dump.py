@@ -68,14 +68,21 @@ def nested(include, exclude, key):
     return True, inner_in, inner_ex
 
 
+def node_of(cls):
+    """The node of a model or a pydantic dataclass, None for any other class."""
+    if "__pydantic_node__" in vars(cls) or hasattr(cls, "__pydantic_root_model__"):
+        return cls.__pydantic_node__()
+    return None
+
+
 def dump_any(value, how, include=None, exclude=None):
     """A value dumped by its own type."""
     kind = type(value)
     if kind in (str, int, float, bool, type(None)):
         return value
-    node = getattr(kind, "__pydantic_node__", None)
+    node = node_of(kind)
     if node is not None:
-        return node().dump(value, how, include, exclude)
+        return node.dump(value, how, include, exclude)
     if dataclasses.is_dataclass(kind):
         return _dataclass(value, how, include, exclude)
     if isinstance(value, collections.abc.Mapping):

@@ -34,6 +34,9 @@ _MESSAGES = {
         "https://docs.python.org/3/library/functions.html#complex"
     ),
     "list_type": "Input should be a valid list",
+    "deque_type": "Input should be a valid deque",
+    "sequence_str": "'{type_name}' instances are not allowed as a Sequence value",
+    "is_type": "Input should be a type",
     "tuple_type": "Input should be a valid tuple",
     "set_type": "Input should be a valid set",
     "frozen_set_type": "Input should be a valid frozenset",

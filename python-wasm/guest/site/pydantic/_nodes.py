@@ -31,6 +31,8 @@ class Node:
 
     # Bounds that this node checks itself; others are checked after it.
     takes = ()
+    # Whether the node belongs to a class, so that no use of it may change it.
+    shared = False
     # Whether a model's field of this kind gets a title in JSON Schema.
     titled = True
 
@@ -482,8 +484,6 @@ def choice_schema(values, one_is_const=True):
     schema = {"const": values[0]} if len(values) == 1 and one_is_const else {"enum": list(values)}
     if len(kinds) == 1 and None not in kinds:
         schema["type"] = kinds.pop()
-    elif kinds == {"integer", "number"}:
-        schema["type"] = "number"
     return schema
 
 
@@ -498,7 +498,7 @@ class EnumNode(Node):
 
     @property
     def name(self):
-        return "enum"
+        return f"enum[{self.cls.__name__}]"
 
     def validate(self, value, st):
         made = self._member(value, st)
@@ -584,6 +584,18 @@ class CallableNode(Node):
 
     def fits(self, value):
         return callable(value)
+
+
+class TypeNode(InstanceNode):
+    """type"""
+
+    def __init__(self):
+        super().__init__(type)
+
+    def validate(self, value, st):
+        if not isinstance(value, type):
+            raise Invalid("is_type", value)
+        return value
 
 
 class SubclassNode(Node):

@@ -414,7 +414,7 @@ class ComplexNode(Node):
         try:
             return complex(value)
         except ValueError:
-            raise Invalid("complex_str_parsing", value) from None
+            raise Invalid("complex_type", value) from None
 
     def schema(self, gen):
         return {"type": "string"}
@@ -438,4 +438,7 @@ class FractionNode(_Ordered):
             raise Invalid("fraction_parsing", value) from None
 
     def schema(self, gen):
-        return {"anyOf": [self.numbers({"type": "number"}), {"type": "string", "format": "fraction"}]}
+        text = {"type": "string", "format": "fraction"}
+        if gen.mode == "serialization":
+            return text
+        return {"anyOf": [self.numbers({"type": "number"}), text]}

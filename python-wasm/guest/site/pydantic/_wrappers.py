@@ -3,7 +3,7 @@
 import json
 
 from ._dump import dump_any
-from ._failures import Invalid
+from ._failures import Invalid, ValidationError
 from ._nodes import NUMBER_KEYWORDS, Node, Wrapper, check_bounds
 from ._state import EXACT, positional_count
 from .errors import PydanticUserError
@@ -215,10 +215,21 @@ def call_validator(function, value, st, *extra):
     except AssertionError as error:
         raise Invalid("assertion_error", value, {"error": error}) from None
     except ValueError as error:
-        lines = getattr(error, "_lines", None)
-        if lines is not None and type(error).__name__ == "ValidationError":
-            raise Invalid.of(lines) from None
+        if isinstance(error, ValidationError):
+            raise Invalid.of(error._lines) from None
         raise Invalid("value_error", value, {"error": error}) from error
+
+
+def as_public(run):
+    """A function for a wrap validator: what it raises is a ValidationError, which may be caught."""
+
+    def handler(value, outer_location=None):
+        try:
+            return run(value)
+        except Invalid as invalid:
+            raise ValidationError("", invalid.lines) from None
+
+    return handler
 
 
 class FunctionNode(Wrapper):
@@ -253,13 +264,8 @@ class FunctionNode(Wrapper):
                 raise
         if mode == "wrap":
 
-            def handler(given, outer_location=None):
-                return self.inner.validate(given, st)
-
-            try:
-                return call_validator(function, value, st, value, handler, *info)
-            except Invalid:
-                raise
+            handler = as_public(lambda given: self.inner.validate(given, st))
+            return call_validator(function, value, st, value, handler, *info)
         made = call_validator(function, value, st, value, *info)
         return made if mode == "plain" else self.inner.validate(made, st)
 
@@ -347,14 +353,8 @@ class SerializerNode(Wrapper):
         return dump_any(made, how) if returned is None else returned.dump(made, how)
 
     def schema(self, gen):
-        if gen.mode == "serialization" and self.when_used != "json-unless-none" or (
-            gen.mode == "serialization"
-        ):
-            returned = self.build_return() if self.build_return else None
-            if returned is not None:
-                return returned.schema(gen)
-            if self.mode == "plain":
-                return {}
+        if gen.mode == "serialization" and self.build_return is not None:
+            return self.build_return().schema(gen)
         return self.inner.schema(gen)
 
 

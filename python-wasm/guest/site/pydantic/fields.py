@@ -65,10 +65,6 @@ class General:
         inner = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
         return f"General({inner})"
 
-    def __eq__(self, other):
-        return type(other) is General and vars(self) == vars(other)
-
-    __hash__ = None
 
 
 class FieldInfo:
@@ -196,15 +192,6 @@ class FieldInfo:
         if self.metadata:
             parts.append(f"metadata={self.metadata!r}")
         return f"FieldInfo({', '.join(parts)})"
-
-    def __eq__(self, other):
-        if type(other) is not FieldInfo:
-            return NotImplemented
-        return (self.annotation, self.metadata, self._given) == (
-            other.annotation, other.metadata, other._given,
-        )  # fmt: skip
-
-    __hash__ = None
 
 
 def _metadata(given):

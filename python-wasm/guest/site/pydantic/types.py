@@ -11,6 +11,16 @@ from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MultipleOf
 from .errors import unsupported
 from .fields import General
 
+__all__ = (
+    "Strict", "AllowInfNan", "StringConstraints", "FailFast", "Discriminator", "Tag", "Json",
+    "conint", "confloat", "condecimal", "condate", "constr", "conbytes", "conlist", "conset",
+    "confrozenset", "PositiveInt", "NegativeInt", "NonPositiveInt", "NonNegativeInt",
+    "PositiveFloat", "NegativeFloat", "NonPositiveFloat", "NonNegativeFloat", "FiniteFloat",
+    "StrictInt", "StrictFloat", "StrictBool", "StrictStr", "StrictBytes", "UUID1", "UUID3",
+    "UUID4", "UUID5", "PastDate", "FutureDate", "PastDatetime", "FutureDatetime",
+    "AwareDatetime", "NaiveDatetime", "FilePath", "DirectoryPath", "NewPath",
+)  # fmt: skip
+
 
 class Strict:
     """Convert nothing."""

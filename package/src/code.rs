@@ -9,7 +9,11 @@ use crate::problem::{Problem, Step};
 
 /// What has to change before the code is run at all.
 pub fn problems(inspection: &Inspection, policy: &ImportPolicy) -> Vec<Problem> {
-    inspection.problems.iter().map(|found| problem(found, policy)).collect()
+    inspection
+        .problems
+        .iter()
+        .map(|found| problem(found, policy))
+        .collect()
 }
 
 fn problem(found: &CodeProblem, policy: &ImportPolicy) -> Problem {
@@ -19,19 +23,29 @@ fn problem(found: &CodeProblem, policy: &ImportPolicy) -> Problem {
         "call" => "write what it computes as ordinary code".to_owned(),
         _ => "change this line".to_owned(),
     };
-    Problem::new(Step::Code, &found.message).in_file(&found.file).at(found.line, found.column).help(help)
+    Problem::new(Step::Code, &found.message)
+        .in_file(&found.file)
+        .at(found.line, found.column)
+        .help(help)
 }
 
 /// What to use in place of a blocked module.
 fn import_help(found: &CodeProblem, policy: &ImportPolicy) -> String {
     if let Some(allowed) = &policy.allowed_modules {
-        let mut list = allowed.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let mut list = allowed
+            .iter()
+            .take(12)
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
         if allowed.len() > 12 {
             list.push_str(", …");
         }
         return format!("only the package's own modules and these may be imported: {list}");
     }
-    let names = |name: &str| found.message.contains(&format!("`{name}`")) || found.message.contains(&format!("'{name}'"));
+    let names = |name: &str| {
+        found.message.contains(&format!("`{name}`")) || found.message.contains(&format!("'{name}'"))
+    };
     let instead = if names("os") {
         "use `pathlib` for the package's own files and `tempfile` for scratch files"
     } else if names("sys") || names("ctypes") {
@@ -53,7 +67,10 @@ pub fn can_leave_out(found: &FoundImport) -> bool {
 
 /// What an author should know of an import that was left out.
 pub fn unused_warning(found: &FoundImport) -> String {
-    format!("{}:{}: `{}` is imported and never used; remove the import", found.at.file, found.at.line, found.at.module)
+    format!(
+        "{}:{}: `{}` is imported and never used; remove the import",
+        found.at.file, found.at.line, found.at.module
+    )
 }
 
 #[cfg(test)]
@@ -78,13 +95,22 @@ mod tests {
             imports: Vec::new(),
         };
         let text = |policy: &ImportPolicy| {
-            problems(&inspection, policy).iter().map(ToString::to_string).collect::<Vec<_>>()
+            problems(&inspection, policy)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
         };
         let said = text(&ImportPolicy::default());
-        assert_eq!(said[0], "handler.py:3:1: invalid syntax; correct the syntax; the code is read as Python 3.14");
+        assert_eq!(
+            said[0],
+            "handler.py:3:1: invalid syntax; correct the syntax; the code is read as Python 3.14"
+        );
         assert!(said[1].contains("a call has no network"), "{}", said[1]);
         assert!(said[2].contains("ordinary code"));
-        let allow = ImportPolicy { allowed_modules: Some(vec!["math".to_owned()]), ..ImportPolicy::default() };
+        let allow = ImportPolicy {
+            allowed_modules: Some(vec!["math".to_owned()]),
+            ..ImportPolicy::default()
+        };
         assert!(text(&allow)[1].ends_with("may be imported: `math`"));
     }
 }

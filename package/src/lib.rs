@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod code;
 pub mod dependencies;
+mod engine;
 pub mod manifest;
 pub mod prepare;
 pub mod problem;

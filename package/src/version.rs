@@ -49,9 +49,18 @@ mod tests {
     #[test]
     fn vectors() {
         for (files, hex) in [
-            (&[][..], "7801aabac631b7fe140f4a9d696a278e398d913c74546cde36b2a4764ccc9b41"),
-            (&[("handler.py", "def calculate(inputs):\n    return inputs\n")][..], "468ef5dbd21c2c08e184a3b7a8a5f88fa204526552477c11edd44921ec8a5498"),
-            (&[("a/b", "1"), ("a.b", "2"), ("é", "")][..], "9475ac496e10ed6a17e89c3445bb2ce9d3d38e166feb605460fec54d04a2fe36"),
+            (
+                &[][..],
+                "7801aabac631b7fe140f4a9d696a278e398d913c74546cde36b2a4764ccc9b41",
+            ),
+            (
+                &[("handler.py", "def calculate(inputs):\n    return inputs\n")][..],
+                "468ef5dbd21c2c08e184a3b7a8a5f88fa204526552477c11edd44921ec8a5498",
+            ),
+            (
+                &[("a/b", "1"), ("a.b", "2"), ("é", "")][..],
+                "9475ac496e10ed6a17e89c3445bb2ce9d3d38e166feb605460fec54d04a2fe36",
+            ),
         ] {
             assert_eq!(checksum(&tree(files)).to_hex(), hex);
         }

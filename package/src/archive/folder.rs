@@ -21,7 +21,10 @@ pub fn read(root: &Path) -> Result<Tree, Problem> {
     for entry in walk {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).display().to_string();
-            problem(format!("`{path}` cannot be read: {error}"), "check its permissions")
+            problem(
+                format!("`{path}` cannot be read: {error}"),
+                "check its permissions",
+            )
         })?;
         if entry.depth() == 0 {
             continue;
@@ -47,8 +50,11 @@ pub fn read(root: &Path) -> Result<Tree, Problem> {
             .in_file(name));
         }
         let bytes = content(&entry, gathered.room()).map_err(|error| {
-            problem(format!("`{name}` cannot be read: {error}"), "check its permissions")
-                .in_file(&name)
+            problem(
+                format!("`{name}` cannot be read: {error}"),
+                "check its permissions",
+            )
+            .in_file(&name)
         })?;
         gathered.add(&name, bytes.ok_or_else(|| too_large().in_file(&name))?)?;
     }
@@ -64,7 +70,9 @@ fn content(entry: &DirEntry, room: u64) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 fn is_left_out(entry: &DirEntry) -> bool {
-    let Some(name) = entry.file_name().to_str() else { return false };
+    let Some(name) = entry.file_name().to_str() else {
+        return false;
+    };
     if entry.file_type().is_dir() {
         junk::is_folder(name) || entry.path().join(junk::ENVIRONMENT_MARK).is_file()
     } else {

@@ -2,9 +2,24 @@
 
 /// Folders of version control, caches, environments and editors.
 const FOLDERS: [&str; 18] = [
-    "__MACOSX", "__pycache__", ".git", ".hg", ".svn", ".venv", "node_modules", ".mypy_cache",
-    ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", ".idea", ".vscode", ".tox", ".nox",
-    ".hypothesis", ".eggs", ".bzr",
+    "__MACOSX",
+    "__pycache__",
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "node_modules",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".ipynb_checkpoints",
+    ".idea",
+    ".vscode",
+    ".tox",
+    ".nox",
+    ".hypothesis",
+    ".eggs",
+    ".bzr",
 ];
 const FILES: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 const SUFFIXES: [&str; 5] = [".pyc", ".pyo", "~", ".swp", ".swo"];
@@ -35,11 +50,27 @@ mod tests {
 
     #[test]
     fn left_out() {
-        for junk in ["__MACOSX/._a.py", "a/__pycache__/b.pyc", ".git/config", "a/.DS_Store", "a.py~",
-                     ".#a.py", "a/b.swp", ".venv/lib/x.py", "__MACOSX/"] {
+        for junk in [
+            "__MACOSX/._a.py",
+            "a/__pycache__/b.pyc",
+            ".git/config",
+            "a/.DS_Store",
+            "a.py~",
+            ".#a.py",
+            "a/b.swp",
+            ".venv/lib/x.py",
+            "__MACOSX/",
+        ] {
             assert!(is_path(junk), "{junk}");
         }
-        for kept in ["handler.py", "git/a.py", "venv/a.py", "data/.keep", "", "a/.git"] {
+        for kept in [
+            "handler.py",
+            "git/a.py",
+            "venv/a.py",
+            "data/.keep",
+            "",
+            "a/.git",
+        ] {
             assert!(!is_path(kept), "{kept}");
         }
     }

@@ -47,7 +47,9 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
     let mut gathered = Gathered::default();
     let ratio_limit = (bytes.len() as u64).saturating_mul(MAX_RATIO);
     for entry in &entries {
-        let limit = gathered.room().min(ratio_limit.saturating_sub(gathered.bytes));
+        let limit = gathered
+            .room()
+            .min(ratio_limit.saturating_sub(gathered.bytes));
         let mut content = Vec::new();
         archive
             .by_index(entry.index)
@@ -55,8 +57,11 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
             .take(limit + 1)
             .read_to_end(&mut content)
             .map_err(|error| {
-                problem(format!("`{}` is damaged: {error}", shown(&entry.name)), REPACK)
-                    .in_file(&entry.name)
+                problem(
+                    format!("`{}` is damaged: {error}", shown(&entry.name)),
+                    REPACK,
+                )
+                .in_file(&entry.name)
             })?;
         if content.len() as u64 > limit {
             return Err(if limit == gathered.room() {
@@ -103,7 +108,10 @@ fn entries(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Entry>, Problem> {
         match entry.unix_mode().unwrap_or(0) & 0o170_000 {
             0 | 0o040_000 | 0o100_000 => {}
             0o120_000 => {
-                return refuse("is a link", "put the file itself there: a package holds no links");
+                return refuse(
+                    "is a link",
+                    "put the file itself there: a package holds no links",
+                );
             }
             _ => {
                 return refuse(
@@ -115,15 +123,26 @@ fn entries(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Entry>, Problem> {
         if entry.encrypted() {
             return refuse("is encrypted", "pack without a password");
         }
-        if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-            return refuse("is compressed in an unusual way", "pack with `deflate`, as most tools do");
+        if !matches!(
+            entry.compression(),
+            CompressionMethod::Stored | CompressionMethod::Deflated
+        ) {
+            return refuse(
+                "is compressed in an unusual way",
+                "pack with `deflate`, as most tools do",
+            );
         }
         if !name.ends_with('/') {
-            entries.push(Entry { index, name: name.to_owned() });
+            entries.push(Entry {
+                index,
+                name: name.to_owned(),
+            });
         }
     }
     entries.retain(|entry| {
-        !environments.iter().any(|folder| entry.name.starts_with(folder.as_str()))
+        !environments
+            .iter()
+            .any(|folder| entry.name.starts_with(folder.as_str()))
     });
     Ok(entries)
 }
@@ -134,12 +153,19 @@ fn single_folder(entries: &[Entry]) -> String {
         return String::new();
     };
     let folder = format!("{first}/");
-    if entries.iter().all(|entry| entry.name.starts_with(&folder)) { folder } else { String::new() }
+    if entries.iter().all(|entry| entry.name.starts_with(&folder)) {
+        folder
+    } else {
+        String::new()
+    }
 }
 
 /// At least as many entries as the central directory has.
 fn count_entries(bytes: &[u8]) -> usize {
-    bytes.windows(4).filter(|window| *window == b"PK\x01\x02").count()
+    bytes
+        .windows(4)
+        .filter(|window| *window == b"PK\x01\x02")
+        .count()
 }
 
 fn damaged(error: ZipError) -> Problem {

@@ -62,13 +62,26 @@ impl Lock {
 
 pub fn resolve(resolver: &Resolver, requirements: &[Requirement]) -> Result<Lock, DependencyError> {
     if requirements.is_empty() {
-        return Ok(Lock { python: PYTHON_VERSION.to_owned(), platform: PLATFORM.to_owned(), packages: Vec::new() });
+        return Ok(Lock {
+            python: PYTHON_VERSION.to_owned(),
+            platform: PLATFORM.to_owned(),
+            packages: Vec::new(),
+        });
     }
     let mut lines: Vec<&str> = requirements.iter().map(|one| one.text.as_str()).collect();
     lines.sort_unstable();
     lines.dedup();
     let input = lines.join("\n") + "\n";
-    let key = cache::key("lock", &["1", &input, PYTHON_VERSION, PLATFORM, &index_configuration()]);
+    let key = cache::key(
+        "lock",
+        &[
+            "1",
+            &input,
+            PYTHON_VERSION,
+            PLATFORM,
+            &index_configuration(),
+        ],
+    );
     let folder = resolver.cache.as_deref();
     if let Some(entry) = cache::read(folder, &key)
         && let Ok(lock) = serde_json::from_slice(entry.content())
@@ -87,8 +100,17 @@ fn index_configuration() -> String {
     let mut variables: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| {
-            name.starts_with("UV_INDEX") || name.starts_with("UV_DEFAULT_INDEX") || name.starts_with("UV_EXTRA_INDEX")
-                || ["UV_FIND_LINKS", "UV_EXCLUDE_NEWER", "UV_CONFIG_FILE", "UV_PRERELEASE", "UV_RESOLUTION"].contains(&name.as_str())
+            name.starts_with("UV_INDEX")
+                || name.starts_with("UV_DEFAULT_INDEX")
+                || name.starts_with("UV_EXTRA_INDEX")
+                || [
+                    "UV_FIND_LINKS",
+                    "UV_EXCLUDE_NEWER",
+                    "UV_CONFIG_FILE",
+                    "UV_PRERELEASE",
+                    "UV_RESOLUTION",
+                ]
+                .contains(&name.as_str())
         })
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
@@ -96,47 +118,88 @@ fn index_configuration() -> String {
     variables.join("\n")
 }
 
-fn compile(resolver: &Resolver, requirements: &[Requirement], input: &str) -> Result<Lock, DependencyError> {
+fn compile(
+    resolver: &Resolver,
+    requirements: &[Requirement],
+    input: &str,
+) -> Result<Lock, DependencyError> {
     let folder = scratch()?;
     fs::write(folder.path().join(INPUT), input).map_err(disk)?;
-    let finished = uv::run(resolver, folder.path(), &[
-        "pip", "compile", INPUT, "--output-file", OUTPUT, "--generate-hashes", "--no-header", "--quiet",
-        "--python-version", PYTHON_VERSION, "--python-platform", PLATFORM,
-    ])?;
+    let finished = uv::run(
+        resolver,
+        folder.path(),
+        &[
+            "pip",
+            "compile",
+            INPUT,
+            "--output-file",
+            OUTPUT,
+            "--generate-hashes",
+            "--no-header",
+            "--quiet",
+            "--python-version",
+            PYTHON_VERSION,
+            "--python-platform",
+            PLATFORM,
+        ],
+    )?;
     if !finished.success {
         return Err(refused(requirements, &finished.stderr));
     }
     let text = fs::read_to_string(folder.path().join(OUTPUT)).map_err(disk)?;
     let packages = parse(&text);
     if packages.len() > MAX_PACKAGES {
-        return Err(Problem::new(Step::Dependencies, format!("the requirements come to more than {MAX_PACKAGES} packages"))
-            .help("require less").into());
+        return Err(Problem::new(
+            Step::Dependencies,
+            format!("the requirements come to more than {MAX_PACKAGES} packages"),
+        )
+        .help("require less")
+        .into());
     }
-    Ok(Lock { python: PYTHON_VERSION.to_owned(), platform: PLATFORM.to_owned(), packages })
+    Ok(Lock {
+        python: PYTHON_VERSION.to_owned(),
+        platform: PLATFORM.to_owned(),
+        packages,
+    })
 }
 
 pub fn scratch() -> Result<tempfile::TempDir, DependencyError> {
-    tempfile::Builder::new().prefix("mecapy-").tempdir().map_err(disk)
+    tempfile::Builder::new()
+        .prefix("mecapy-")
+        .tempdir()
+        .map_err(disk)
 }
 
 pub fn disk(error: std::io::Error) -> DependencyError {
-    DependencyError::Unavailable(format!("the folder for temporary files cannot be used: {error}"))
+    DependencyError::Unavailable(format!(
+        "the folder for temporary files cannot be used: {error}"
+    ))
 }
 
 /// `uv`'s refusal as a problem of the requirement that it speaks of.
 pub fn refused(requirements: &[Requirement], stderr: &str) -> DependencyError {
     let text = uv::explanation(stderr);
     if uv::is_unreachable(stderr) {
-        return DependencyError::Unavailable(format!("the package index cannot be reached: {text}"));
+        return DependencyError::Unavailable(format!(
+            "the package index cannot be reached: {text}"
+        ));
     }
     let speaks_of = |requirement: &&Requirement| {
-        text.match_indices(requirement.name.as_str()).any(|(at, name)| {
-            let is_edge = |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || "-_".contains(c)));
-            is_edge(text[..at].chars().next_back()) && is_edge(text[at + name.len()..].chars().next())
-        })
+        text.match_indices(requirement.name.as_str())
+            .any(|(at, name)| {
+                let is_edge =
+                    |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || "-_".contains(c)));
+                is_edge(text[..at].chars().next_back())
+                    && is_edge(text[at + name.len()..].chars().next())
+            })
     };
-    let help = if text.contains("no usable wheels") || text.contains("no wheels") || text.contains("building from source is disabled") {
-        format!("require a version that has a wheel for Python {PYTHON_VERSION}: nothing is built from source")
+    let help = if text.contains("no usable wheels")
+        || text.contains("no wheels")
+        || text.contains("building from source is disabled")
+    {
+        format!(
+            "require a version that has a wheel for Python {PYTHON_VERSION}: nothing is built from source"
+        )
     } else if text.contains("was not found in the package registry") {
         "correct the name".to_owned()
     } else {
@@ -155,13 +218,28 @@ fn parse(text: &str) -> Vec<LockedPackage> {
     let mut packages: Vec<LockedPackage> = Vec::new();
     for line in text.lines() {
         let bare = line.trim().trim_end_matches('\\').trim();
-        let Some(last) = packages.last_mut().filter(|_| line.starts_with([' ', '\t'])) else {
+        let Some(last) = packages
+            .last_mut()
+            .filter(|_| line.starts_with([' ', '\t']))
+        else {
             if let Some((name, rest)) = bare.split_once("==") {
                 let mut words = rest.split_whitespace();
-                let version = words.next().unwrap_or_default().trim_end_matches(';').to_owned();
-                let hashes = words.filter_map(|word| word.strip_prefix("--hash=")).map(str::to_owned).collect();
+                let version = words
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches(';')
+                    .to_owned();
+                let hashes = words
+                    .filter_map(|word| word.strip_prefix("--hash="))
+                    .map(str::to_owned)
+                    .collect();
                 let name = normalised(name.split('[').next().unwrap_or(name).trim());
-                packages.push(LockedPackage { name, version, hashes, via: Vec::new() });
+                packages.push(LockedPackage {
+                    name,
+                    version,
+                    hashes,
+                    via: Vec::new(),
+                });
             }
             continue;
         };
@@ -170,7 +248,10 @@ fn parse(text: &str) -> Vec<LockedPackage> {
         } else if let Some(comment) = bare.strip_prefix('#') {
             let comment = comment.trim();
             let names = comment.strip_prefix("via").unwrap_or(comment);
-            let names = names.split(',').map(str::trim).filter(|name| !name.is_empty() && !name.starts_with("-r"));
+            let names = names
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty() && !name.starts_with("-r"));
             last.via.extend(names.map(normalised));
         }
     }
@@ -189,8 +270,14 @@ mod tests {
         let packages = parse(text);
         assert_eq!(packages[0].hashes, ["sha256:aa", "sha256:bb"]);
         assert_eq!(packages[0].via, ["sympy"]);
-        assert_eq!((packages[1].name.as_str(), packages[1].via.as_slice()), ("ruamel-yaml", &["b-c".to_owned()][..]));
-        let lock = Lock { packages, ..Lock::default() };
+        assert_eq!(
+            (packages[1].name.as_str(), packages[1].via.as_slice()),
+            ("ruamel-yaml", &["b-c".to_owned()][..])
+        );
+        let lock = Lock {
+            packages,
+            ..Lock::default()
+        };
         assert_eq!(parse(&lock.to_requirements()).len(), 2);
         assert_eq!(lock.package("Ruamel_yaml").unwrap().version, "0.18");
     }
@@ -198,17 +285,32 @@ mod tests {
     #[test]
     fn refusals_name_the_requirement() {
         let requirement = |name: &str, line| Requirement {
-            name: name.to_owned(), text: name.to_owned(), file: "requirements.txt".to_owned(), line: Some(line), column: None,
+            name: name.to_owned(),
+            text: name.to_owned(),
+            file: "requirements.txt".to_owned(),
+            line: Some(line),
+            column: None,
         };
         let requirements = [requirement("num", 1), requirement("numpy", 2)];
         let stderr = "warning: The requested Python version 3.14 is not available; 3.11.7 will be used\n  cause: x\n\
                       error: No solution found when resolving dependencies\n  cause: Because numpy==1.24.0 has no usable wheels and you require numpy==1.24.0, we can conclude that your requirements are unsatisfiable.\n\nhint: Wheels are required for `numpy`\n";
-        let DependencyError::Package(error) = refused(&requirements, stderr) else { panic!() };
+        let DependencyError::Package(error) = refused(&requirements, stderr) else {
+            panic!()
+        };
         let text = error.to_string();
         assert!(text.starts_with("requirements.txt:2: the requirements cannot be resolved: No solution found when resolving dependencies Because numpy==1.24.0"), "{text}");
-        assert!(text.ends_with("require a version that has a wheel for Python 3.14: nothing is built from source"), "{text}");
+        assert!(
+            text.ends_with(
+                "require a version that has a wheel for Python 3.14: nothing is built from source"
+            ),
+            "{text}"
+        );
         assert!(!text.contains("3.11"), "{text}");
-        let offline = "error: Failed to fetch: `https://pypi.org/simple/numpy/`\n  cause: dns error";
-        assert!(matches!(refused(&requirements, offline), DependencyError::Unavailable(_)));
+        let offline =
+            "error: Failed to fetch: `https://pypi.org/simple/numpy/`\n  cause: dns error";
+        assert!(matches!(
+            refused(&requirements, offline),
+            DependencyError::Unavailable(_)
+        ));
     }
 }

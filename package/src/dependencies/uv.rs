@@ -19,13 +19,25 @@ pub struct Finished {
 }
 
 fn find(resolver: &Resolver) -> PathBuf {
-    let given = || std::env::var_os("MECAPY_UV").filter(|path| !path.is_empty()).map(PathBuf::from);
-    resolver.uv.clone().or_else(given).unwrap_or_else(|| PathBuf::from("uv"))
+    let given = || {
+        std::env::var_os("MECAPY_UV")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    resolver
+        .uv
+        .clone()
+        .or_else(given)
+        .unwrap_or_else(|| PathBuf::from("uv"))
 }
 
 /// Runs `uv` in a folder. The environment is inherited, so that the index, the proxy and
 /// the cache that are configured for it are used.
-pub fn run(resolver: &Resolver, folder: &Path, arguments: &[&str]) -> Result<Finished, DependencyError> {
+pub fn run(
+    resolver: &Resolver,
+    folder: &Path,
+    arguments: &[&str],
+) -> Result<Finished, DependencyError> {
     let uv = find(resolver);
     let mut child = Command::new(&uv)
         .args(arguments)
@@ -59,14 +71,23 @@ pub fn run(resolver: &Resolver, folder: &Path, arguments: &[&str]) -> Result<Fin
         match child.try_wait() {
             Ok(Some(status)) => break Ok(status),
             Ok(None) => {}
-            Err(error) => break Err(DependencyError::Unavailable(format!("`uv` was lost: {error}"))),
+            Err(error) => {
+                break Err(DependencyError::Unavailable(format!(
+                    "`uv` was lost: {error}"
+                )));
+            }
         }
-        if resolver.cancel.sleep_until((Instant::now() + POLL).min(deadline)) {
+        if resolver
+            .cancel
+            .sleep_until((Instant::now() + POLL).min(deadline))
+        {
             break Err(DependencyError::Cancelled);
         }
         if Instant::now() >= deadline {
             let seconds = RESOLVE_TIMEOUT.as_secs();
-            break Err(DependencyError::Unavailable(format!("resolving dependencies took more than {seconds} s")));
+            break Err(DependencyError::Unavailable(format!(
+                "resolving dependencies took more than {seconds} s"
+            )));
         }
     };
     if status.is_err() {
@@ -75,16 +96,31 @@ pub fn run(resolver: &Resolver, folder: &Path, arguments: &[&str]) -> Result<Fin
         let _ = child.wait();
     }
     let stderr = reader.join().unwrap_or_default();
-    Ok(Finished { success: status?.success(), stderr })
+    Ok(Finished {
+        success: status?.success(),
+        stderr,
+    })
 }
 
 /// Whether `uv` failed for want of the index rather than for what was asked.
 pub fn is_unreachable(stderr: &str) -> bool {
-    ["error sending request", "dns error", "Failed to fetch", "Connection refused", "timed out",
-     "Could not connect", "No space left", "Network connectivity is disabled", "because the network was disabled",
-     "Connection reset", "status code 5", "503", "502"]
-        .iter()
-        .any(|sign| stderr.contains(sign))
+    [
+        "error sending request",
+        "dns error",
+        "Failed to fetch",
+        "Connection refused",
+        "timed out",
+        "Could not connect",
+        "No space left",
+        "Network connectivity is disabled",
+        "because the network was disabled",
+        "Connection reset",
+        "status code 5",
+        "503",
+        "502",
+    ]
+    .iter()
+    .any(|sign| stderr.contains(sign))
 }
 
 /// The part of `uv`'s text that explains, without decoration and warnings.
@@ -94,11 +130,16 @@ pub fn explanation(stderr: &str) -> String {
     let mut is_warning = false;
     for line in stderr.lines() {
         let bare = line.trim_matches(|c: char| c.is_whitespace() || "×╰─▶│├".contains(c));
-        if bare.starts_with("warning:") || bare.starts_with("Using ") || bare.starts_with("Resolved ") {
+        if bare.starts_with("warning:")
+            || bare.starts_with("Using ")
+            || bare.starts_with("Resolved ")
+        {
             is_warning = true;
             continue;
         }
-        let starts = ["error:", "hint:", "No solution", "Because"].iter().any(|word| bare.starts_with(word));
+        let starts = ["error:", "hint:", "No solution", "Because"]
+            .iter()
+            .any(|word| bare.starts_with(word));
         is_warning = is_warning && !starts;
         if is_warning || bare.is_empty() {
             continue;

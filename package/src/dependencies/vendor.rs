@@ -41,7 +41,7 @@ pub struct Distribution {
 /// Dependencies for the sandbox.
 #[derive(Clone, Debug, Default)]
 pub struct Vendored {
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     pub distributions: Vec<Distribution>,
     /// Top-level modules that were taken out, because they do not import without their
     /// native files.
@@ -51,7 +51,10 @@ pub struct Vendored {
 impl Vendored {
     /// Names of all native modules that were left out.
     pub fn native_modules(&self) -> impl Iterator<Item = &str> {
-        self.distributions.iter().flat_map(|one| &one.native_modules).map(String::as_str)
+        self.distributions
+            .iter()
+            .flat_map(|one| &one.native_modules)
+            .map(String::as_str)
     }
 
     /// The distribution for want of whose native files a module is missing; nothing if its
@@ -60,10 +63,14 @@ impl Vendored {
         let top = module.split('.').next().unwrap_or(module);
         let is_gone = self.unavailable.contains(top);
         let within = |native: &str, outer: &str| {
-            native.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            native
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let found = self.distributions.iter().find(|one| {
-            one.native_modules.iter().any(|native| within(native, module))
+            one.native_modules
+                .iter()
+                .any(|native| within(native, module))
                 || (is_gone && one.modules.iter().any(|name| name == top))
         });
         found.map(|one| one.name.as_str())
@@ -72,15 +79,26 @@ impl Vendored {
     /// The distribution that a module belongs to.
     pub fn distribution_of(&self, module: &str) -> Option<&Distribution> {
         let top = module.split('.').next().unwrap_or(module);
-        self.distributions.iter().find(|one| one.modules.iter().any(|name| name == top))
+        self.distributions
+            .iter()
+            .find(|one| one.modules.iter().any(|name| name == top))
     }
 
     /// Top-level modules of distributions with native files: they may not import.
     pub fn doubtful_modules(&self) -> Vec<String> {
-        let native = self.distributions.iter().filter(|one| !one.native_modules.is_empty());
+        let native = self
+            .distributions
+            .iter()
+            .filter(|one| !one.native_modules.is_empty());
         let modules: BTreeSet<&String> = native.flat_map(|one| &one.modules).collect();
-        let is_there = |name: &str| self.tree.entry(name).is_some() || self.tree.entry(&format!("{name}.py")).is_some();
-        modules.into_iter().filter(|name| is_there(name)).cloned().collect()
+        let is_there = |name: &str| {
+            self.tree.entry(name).is_some() || self.tree.entry(&format!("{name}.py")).is_some()
+        };
+        modules
+            .into_iter()
+            .filter(|name| is_there(name))
+            .cloned()
+            .collect()
     }
 
     /// Takes top-level modules out, so that importing one fails plainly.
@@ -89,10 +107,11 @@ impl Vendored {
         for (path, bytes) in self.tree.files() {
             let top = path.split('/').next().unwrap_or(&path);
             if !modules.contains(top.strip_suffix(".py").unwrap_or(top)) {
-                tree.insert(&path, bytes.clone()).expect("the paths of a tree form a tree");
+                tree.insert(&path, bytes.clone())
+                    .expect("the paths of a tree form a tree");
             }
         }
-        self.tree = tree;
+        self.tree = tree.into();
         self.unavailable.extend(modules.iter().cloned());
     }
 }
@@ -122,21 +141,47 @@ pub fn vendor(resolver: &Resolver, lock: &Lock) -> Result<Vendored, DependencyEr
     Ok(vendored)
 }
 
-fn install(resolver: &Resolver, lock: &Lock, requirements: &str) -> Result<Vendored, DependencyError> {
+fn install(
+    resolver: &Resolver,
+    lock: &Lock,
+    requirements: &str,
+) -> Result<Vendored, DependencyError> {
     let folder = lock::scratch()?;
     std::fs::write(folder.path().join(INPUT), requirements).map_err(lock::disk)?;
-    let finished = uv::run(resolver, folder.path(), &[
-        "pip", "install", "--target", TARGET, "--requirement", INPUT, "--no-deps", "--require-hashes",
-        "--quiet", "--python-version", PYTHON_VERSION, "--python-platform", PLATFORM,
-    ])?;
+    let finished = uv::run(
+        resolver,
+        folder.path(),
+        &[
+            "pip",
+            "install",
+            "--target",
+            TARGET,
+            "--requirement",
+            INPUT,
+            "--no-deps",
+            "--require-hashes",
+            "--quiet",
+            "--python-version",
+            PYTHON_VERSION,
+            "--python-platform",
+            PLATFORM,
+        ],
+    )?;
     if !finished.success {
         let text = uv::explanation(&finished.stderr);
         if uv::is_unreachable(&finished.stderr) {
-            return Err(DependencyError::Unavailable(format!("the package index cannot be reached: {text}")));
+            return Err(DependencyError::Unavailable(format!(
+                "the package index cannot be reached: {text}"
+            )));
         }
-        return Err(Problem::new(Step::Dependencies, format!("the dependencies cannot be installed: {text}"))
-            .help(format!("require versions with wheels for Python {PYTHON_VERSION}: nothing is built from source"))
-            .into());
+        return Err(Problem::new(
+            Step::Dependencies,
+            format!("the dependencies cannot be installed: {text}"),
+        )
+        .help(format!(
+            "require versions with wheels for Python {PYTHON_VERSION}: nothing is built from source"
+        ))
+        .into());
     }
     read(&folder.path().join(TARGET), lock)
 }
@@ -151,9 +196,14 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
     };
     for entry in WalkDir::new(root).follow_links(false).sort_by_file_name() {
         let entry = entry.map_err(|error| lock::disk(error.into()))?;
-        let parts: Option<Vec<&str>> = entry.path().strip_prefix(root).ok()
-            .and_then(|path| path.components().map(|part| part.as_os_str().to_str()).collect());
-        let Some(parts) = parts.filter(|parts| !parts.is_empty()) else { continue };
+        let parts: Option<Vec<&str>> = entry.path().strip_prefix(root).ok().and_then(|path| {
+            path.components()
+                .map(|part| part.as_os_str().to_str())
+                .collect()
+        });
+        let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
+            continue;
+        };
         if !entry.file_type().is_file() || is_left_out(&parts) {
             continue;
         }
@@ -164,11 +214,16 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
         }
         files += 1;
         if files > MAX_VENDORED_FILES {
-            return Err(too_large(format!("the dependencies have more than {MAX_VENDORED_FILES} files")).into());
+            return Err(too_large(format!(
+                "the dependencies have more than {MAX_VENDORED_FILES} files"
+            ))
+            .into());
         }
         let mut bytes = Vec::new();
         let file = std::fs::File::open(entry.path()).map_err(lock::disk)?;
-        file.take(room + 1).read_to_end(&mut bytes).map_err(lock::disk)?;
+        file.take(room + 1)
+            .read_to_end(&mut bytes)
+            .map_err(lock::disk)?;
         let Some(left) = room.checked_sub(bytes.len() as u64) else {
             let mib = MAX_VENDORED_BYTES / (1024 * 1024);
             return Err(too_large(format!("the dependencies are larger than {mib} MiB")).into());
@@ -177,34 +232,55 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
         if let [folder, "RECORD"] = parts.as_slice()
             && let Some(stem) = folder.strip_suffix(".dist-info")
         {
-            records.insert(stem.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
+            records.insert(
+                stem.to_owned(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            );
         }
         tree.insert(&path, bytes).map_err(|error| {
-            DependencyError::from(Problem::new(Step::Dependencies, format!("a dependency's file cannot be used: {error}"))
-                .help("require another version of it"))
+            DependencyError::from(
+                Problem::new(
+                    Step::Dependencies,
+                    format!("a dependency's file cannot be used: {error}"),
+                )
+                .help("require another version of it"),
+            )
         })?;
     }
     let distributions = distributions(&tree, &records, &native, lock);
-    Ok(Vendored { tree, distributions, unavailable: BTreeSet::new() })
+    Ok(Vendored {
+        tree: tree.into(),
+        distributions,
+        unavailable: BTreeSet::new(),
+    })
 }
 
 fn is_left_out(parts: &[&str]) -> bool {
     let folders = &parts[..parts.len() - 1];
     parts[0] == ".lock"
         || (parts.len() > 1 && matches!(parts[0], "bin" | "Scripts"))
-        || folders.iter().any(|folder| *folder == "__pycache__" || folder.ends_with(".libs") || *folder == ".dylibs")
+        || folders.iter().any(|folder| {
+            *folder == "__pycache__" || folder.ends_with(".libs") || *folder == ".dylibs"
+        })
 }
 
 /// Whether a file is native, and the module that it would be, if it would be one.
 fn native_module(path: &str) -> Option<Option<String>> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let is_native = NATIVE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || name.contains(".so.");
+    let is_native =
+        NATIVE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || name.contains(".so.");
     if !is_native {
         return None;
     }
     let stem = name.split('.').next().unwrap_or(name);
-    let is_module = (name.ends_with(".so") || name.ends_with(".pyd")) && !stem.is_empty() && !stem.starts_with("lib");
-    let prefix = if folder.is_empty() { String::new() } else { format!("{}.", folder.replace('/', ".")) };
+    let is_module = (name.ends_with(".so") || name.ends_with(".pyd"))
+        && !stem.is_empty()
+        && !stem.starts_with("lib");
+    let prefix = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{}.", folder.replace('/', "."))
+    };
     Some(is_module.then(|| format!("{prefix}{stem}")))
 }
 
@@ -218,20 +294,33 @@ fn distributions(
     for (stem, record) in records {
         let (name, version) = stem.split_once('-').unwrap_or((stem, ""));
         let metadata = tree.file(&format!("{stem}.dist-info/METADATA"));
-        let metadata = metadata.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let metadata = metadata
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .unwrap_or_default();
         let head = metadata.split("\n\n").next().unwrap_or_default();
-        let written = head.lines().find_map(|line| line.strip_prefix("Name:")).map(str::trim);
+        let written = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Name:"))
+            .map(str::trim);
         let paths: BTreeSet<&str> = record.lines().map(record_path).collect();
         let modules: BTreeSet<&str> = paths.iter().filter_map(|path| top_module(path)).collect();
-        let native_modules = native.iter().filter(|(path, _)| paths.contains(path.as_str())).map(|(_, module)| module.clone());
+        let native_modules = native
+            .iter()
+            .filter(|(path, _)| paths.contains(path.as_str()))
+            .map(|(_, module)| module.clone());
         let normal = normalised(name);
-        let version = lock.package(&normal).map_or(version, |package| package.version.as_str());
-        found.insert(normal, Distribution {
-            name: written.unwrap_or(name).to_owned(),
-            version: version.to_owned(),
-            modules: modules.into_iter().map(str::to_owned).collect(),
-            native_modules: native_modules.collect(),
-        });
+        let version = lock
+            .package(&normal)
+            .map_or(version, |package| package.version.as_str());
+        found.insert(
+            normal,
+            Distribution {
+                name: written.unwrap_or(name).to_owned(),
+                version: version.to_owned(),
+                modules: modules.into_iter().map(str::to_owned).collect(),
+                native_modules: native_modules.collect(),
+            },
+        );
     }
     found.into_values().collect()
 }
@@ -248,11 +337,14 @@ fn top_module(path: &str) -> Option<&str> {
     match path.split_once('/') {
         Some((folder, rest)) => {
             let is_code = rest.ends_with(".py") || native_module(rest).flatten().is_some();
-            let is_name = !folder.contains(['.', '-']) && !matches!(folder, "bin" | "share" | "Scripts" | "__pycache__");
+            let is_name = !folder.contains(['.', '-'])
+                && !matches!(folder, "bin" | "share" | "Scripts" | "__pycache__");
             (is_code && is_name).then_some(folder)
         }
         None if path.ends_with(".py") => path.strip_suffix(".py"),
-        None => native_module(path).flatten().and_then(|_| path.split('.').next()),
+        None => native_module(path)
+            .flatten()
+            .and_then(|_| path.split('.').next()),
     }
 }
 
@@ -260,7 +352,10 @@ fn packed(vendored: &Vendored) -> Vec<u8> {
     let files = vendored.tree.files();
     let index = Index {
         distributions: vendored.distributions.clone(),
-        files: files.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect(),
+        files: files
+            .iter()
+            .map(|(path, bytes)| (path.clone(), bytes.len()))
+            .collect(),
     };
     let index = serde_json::to_vec(&index).unwrap_or_default();
     let mut packed = (index.len() as u64).to_le_bytes().to_vec();
@@ -282,10 +377,15 @@ fn unpacked(entry: cache::Entry) -> Option<Vendored> {
     let mut tree = Tree::new();
     for (path, length) in index.files {
         let end = at.checked_add(length).filter(|end| *end <= whole)?;
-        tree.insert(&path, FileBytes::slice(buffer.clone(), at, end)).ok()?;
+        tree.insert(&path, FileBytes::slice(buffer.clone(), at, end))
+            .ok()?;
         at = end;
     }
-    Some(Vendored { tree, distributions: index.distributions, unavailable: BTreeSet::new() })
+    Some(Vendored {
+        tree: tree.into(),
+        distributions: index.distributions,
+        unavailable: BTreeSet::new(),
+    })
 }
 
 #[cfg(test)]
@@ -308,7 +408,11 @@ mod tests {
             distribution("PyYAML", &["_yaml", "yaml"], &["yaml._yaml"]),
             distribution("six", &["six"], &[]),
         ];
-        Vendored { tree, distributions, unavailable: BTreeSet::new() }
+        Vendored {
+            tree: tree.into(),
+            distributions,
+            unavailable: BTreeSet::new(),
+        }
     }
 
     #[test]
@@ -322,33 +426,62 @@ mod tests {
         deps.take_out(&BTreeSet::from(["numpy".to_owned()]));
         assert!(deps.tree.entry("numpy").is_none() && deps.tree.entry("six.py").is_some());
         for module in ["numpy", "numpy.linalg", "numpy._core"] {
-            assert_eq!(deps.native_distribution_of(module), Some("numpy"), "{module}");
+            assert_eq!(
+                deps.native_distribution_of(module),
+                Some("numpy"),
+                "{module}"
+            );
         }
     }
 
     #[test]
     fn native_files() {
         for (path, module) in [
-            ("yaml/_yaml.cpython-314-x86_64-linux-gnu.so", Some("yaml._yaml")),
+            (
+                "yaml/_yaml.cpython-314-x86_64-linux-gnu.so",
+                Some("yaml._yaml"),
+            ),
             ("_cffi_backend.abi3.so", Some("_cffi_backend")),
             ("a/b.pyd", Some("a.b")),
             ("a/libx.so", None),
             ("a/libx.so.3", None),
         ] {
-            assert_eq!(native_module(path), Some(module.map(str::to_owned)), "{path}");
+            assert_eq!(
+                native_module(path),
+                Some(module.map(str::to_owned)),
+                "{path}"
+            );
         }
         assert_eq!(native_module("a/so.py"), None);
-        assert!(is_left_out(&["numpy.libs", "libx.py"]) && is_left_out(&["bin", "x"]) && !is_left_out(&["bin.py"]));
+        assert!(
+            is_left_out(&["numpy.libs", "libx.py"])
+                && is_left_out(&["bin", "x"])
+                && !is_left_out(&["bin.py"])
+        );
     }
 
     #[test]
     fn entries_unpack_to_what_was_packed() {
         let deps = vendored();
         let bytes = packed(&deps);
-        let again = unpacked(cache::Entry { bytes: bytes.clone(), start: 0 }).unwrap();
-        assert_eq!((again.tree, again.distributions), (deps.tree, deps.distributions));
+        let again = unpacked(cache::Entry {
+            bytes: bytes.clone(),
+            start: 0,
+        })
+        .unwrap();
+        assert_eq!(
+            (again.tree, again.distributions),
+            (deps.tree, deps.distributions)
+        );
         for cut in 0..bytes.len() {
-            assert!(unpacked(cache::Entry { bytes: bytes[..cut].to_vec(), start: 0 }).is_none(), "{cut}");
+            assert!(
+                unpacked(cache::Entry {
+                    bytes: bytes[..cut].to_vec(),
+                    start: 0
+                })
+                .is_none(),
+                "{cut}"
+            );
         }
     }
 }

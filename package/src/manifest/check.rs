@@ -24,7 +24,11 @@ pub struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub fn new(file: &'a str, document: &'a Node) -> Self {
-        Self { file, document, found: Vec::new() }
+        Self {
+            file,
+            document,
+            found: Vec::new(),
+        }
     }
 
     pub fn file(&self) -> &'a str {
@@ -44,14 +48,17 @@ impl<'a> Problems<'a> {
     }
 
     fn push(&mut self, line: u32, column: u32, message: String, help: Option<String>) {
-        let mut problem = Problem::new(Step::Manifest, message).in_file(self.file).at(line, column);
+        let mut problem = Problem::new(Step::Manifest, message)
+            .in_file(self.file)
+            .at(line, column);
         problem.help = help;
         self.found.push(problem);
     }
 
     /// In the order of lines, each once.
     pub fn into_sorted(mut self) -> Vec<Problem> {
-        self.found.sort_by_key(|problem| (problem.line, problem.column));
+        self.found
+            .sort_by_key(|problem| (problem.line, problem.column));
         self.found.dedup();
         self.found
     }
@@ -59,7 +66,9 @@ impl<'a> Problems<'a> {
     /// Holds what is at `base` against one form of the published schema.
     pub fn check_form(&mut self, form: &'static str, base: &str) {
         let (schema, validator) = &forms()[form];
-        let Some(node) = self.document.pointer(base) else { return };
+        let Some(node) = self.document.pointer(base) else {
+            return;
+        };
         let value = node.to_value();
         for error in validator.iter_errors(&value) {
             for said in explain(Some(schema), &error) {
@@ -70,16 +79,31 @@ impl<'a> Problems<'a> {
 
     fn violation(&mut self, base: &str, said: Explained) {
         let pointer = format!("{base}{}", said.pointer);
-        let name = said.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+        let name = said
+            .pointer
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .replace("~1", "/")
+            .replace("~0", "~");
         match said.rule.as_str() {
-            "additionalProperties" => self.key(&pointer, format!("unknown key `{name}`"), said.help),
+            "additionalProperties" => {
+                self.key(&pointer, format!("unknown key `{name}`"), said.help)
+            }
             "required" => {
-                let key = said.message.split('`').nth(1).unwrap_or_default().to_owned();
+                let key = said
+                    .message
+                    .split('`')
+                    .nth(1)
+                    .unwrap_or_default()
+                    .to_owned();
                 self.key(&pointer, said.message, Some(format!("add `{key}`")));
             }
             _ => {
                 let help = self.trap(&pointer, &name, &said);
-                let help = help.or(said.help).or_else(|| default_help(&said.rule, &name));
+                let help = help
+                    .or(said.help)
+                    .or_else(|| default_help(&said.rule, &name));
                 self.value_with(&pointer, said.message, help);
             }
         }
@@ -93,11 +117,19 @@ impl<'a> Problems<'a> {
     /// Mistakes that the notation lays: `3.10` is a number, `yes` is text.
     fn trap(&self, pointer: &str, name: &str, said: &Explained) -> Option<String> {
         let node = self.document.pointer(pointer)?;
-        let Content::Scalar { value, plain } = &node.content else { return None };
+        let Content::Scalar { value, plain } = &node.content else {
+            return None;
+        };
         match (said.rule.as_str(), value, plain) {
             ("type", Value::Number(_), Some(text)) if said.message.contains("must be text") => {
-                let separator = if self.file.ends_with(".toml") { " = " } else { ": " };
-                Some(format!("without quotes {text} is a number: write {name}{separator}\"{text}\""))
+                let separator = if self.file.ends_with(".toml") {
+                    " = "
+                } else {
+                    ": "
+                };
+                Some(format!(
+                    "without quotes {text} is a number: write {name}{separator}\"{text}\""
+                ))
             }
             ("type", Value::String(text), Some(_)) if said.message.contains("true or false") => {
                 match text.to_lowercase().as_str() {
@@ -125,7 +157,11 @@ impl<'a> Problems<'a> {
     pub fn check_given_schema(&mut self, pointer: &str, schema: &Value) {
         if let Err(mistakes) = Schema::compile(schema.clone()) {
             for mistake in mistakes {
-                self.key(&format!("{pointer}{}", mistake.pointer), mistake.message, mistake.help);
+                self.key(
+                    &format!("{pointer}{}", mistake.pointer),
+                    mistake.message,
+                    mistake.help,
+                );
             }
         }
     }

@@ -21,29 +21,62 @@ pub const DOCKERFILE: &str = "Dockerfile";
 /// Either form of `mecapy.yaml`. Tolerant: what the schema refused is passed over here.
 pub fn of_yaml(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> Option<Manifest> {
     if document.get("functions").is_some() && document.get("metadata").is_some() {
-        problems.key("/metadata", "`metadata` and `functions` are keys of different forms",
-            Some("one function: keep `metadata`; several: keep `name`, `version` and `functions`".to_owned()));
+        problems.key(
+            "/metadata",
+            "`metadata` and `functions` are keys of different forms",
+            Some(
+                "one function: keep `metadata`; several: keep `name`, `version` and `functions`"
+                    .to_owned(),
+            ),
+        );
         return None;
     }
     if document.entries().is_empty() {
-        problems.value("", "the manifest is not a map of keys", "write keys such as `version:` and `metadata:`");
+        problems.value(
+            "",
+            "the manifest is not a map of keys",
+            "write keys such as `version:` and `metadata:`",
+        );
         return None;
     }
     let several = document.get("functions").is_some()
         || (document.get("metadata").is_none() && document.get("name").is_some());
     let form = if several { "several" } else { "single" };
     problems.check_form(form, "");
-    let head = if several { Some(document) } else { document.get("metadata") };
-    let versioning = if several { Some(document) } else { document.get("versioning") };
-    let version_pointer = if several { "/version" } else { "/versioning/version" };
-    let version = match versioning.and_then(|node| node.get("version")).and_then(Node::as_str) {
+    let head = if several {
+        Some(document)
+    } else {
+        document.get("metadata")
+    };
+    let versioning = if several {
+        Some(document)
+    } else {
+        document.get("versioning")
+    };
+    let version_pointer = if several {
+        "/version"
+    } else {
+        "/versioning/version"
+    };
+    let version = match versioning
+        .and_then(|node| node.get("version"))
+        .and_then(Node::as_str)
+    {
         Some(text) => semantic(problems, version_pointer, text)?,
         None => crate::version::unstated(),
     };
     let functions = if several {
-        several_functions(tree, document.get("functions")?, "/functions", document.get("runtime"), problems)
+        several_functions(
+            tree,
+            document.get("functions")?,
+            "/functions",
+            document.get("runtime"),
+            problems,
+        )
     } else {
-        single_function(tree, head?, document, "", problems).into_iter().collect()
+        single_function(tree, head?, document, "", problems)
+            .into_iter()
+            .collect()
     };
     Some(Manifest {
         file: problems.file().to_owned(),
@@ -51,8 +84,12 @@ pub fn of_yaml(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> Opt
         version,
         description: text(head, "description"),
         authors: authors(head),
-        tags: head.and_then(|head| head.get("tags")).into_iter().flat_map(Node::items)
-            .filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+        tags: head
+            .and_then(|head| head.get("tags"))
+            .into_iter()
+            .flat_map(Node::items)
+            .filter_map(|tag| tag.as_str().map(str::to_owned))
+            .collect(),
         category: text(head, "category"),
         changelog: text(versioning, "changelog"),
         dependencies: dependencies(tree, document.get("dependencies"), problems),
@@ -65,8 +102,15 @@ pub fn text(node: Option<&Node>, key: &str) -> Option<String> {
 }
 
 fn authors(head: Option<&Node>) -> Vec<Author> {
-    let author = Author { name: text(head, "author"), email: text(head, "email") };
-    if author == Author::default() { Vec::new() } else { vec![author] }
+    let author = Author {
+        name: text(head, "author"),
+        email: text(head, "email"),
+    };
+    if author == Author::default() {
+        Vec::new()
+    } else {
+        vec![author]
+    }
 }
 
 /// The function of a form that has one, described by `head`, its keys in `body`.
@@ -81,13 +125,33 @@ pub fn single_function(
     let id = head.get("name")?.as_str()?.parse().ok()?;
     // A package with its own image need not have Python at all.
     if tree.file("handler.py").is_none() && tree.file(DOCKERFILE).is_none() {
-        let help = match tree.files().iter().find(|(path, _)| path.ends_with("/handler.py")) {
-            Some((path, _)) => format!("move `{path}` to the package's root, or use the `functions` form"),
-            None => "add it with a function `calculate(inputs)`, or name the handlers below `functions`".to_owned(),
+        let help = match tree
+            .files()
+            .iter()
+            .find(|(path, _)| path.ends_with("/handler.py"))
+        {
+            Some((path, _)) => {
+                format!("move `{path}` to the package's root, or use the `functions` form")
+            }
+            None => {
+                "add it with a function `calculate(inputs)`, or name the handlers below `functions`"
+                    .to_owned()
+            }
         };
-        problems.key(base, "there is no `handler.py` at the package's root", Some(help));
+        problems.key(
+            base,
+            "there is no `handler.py` at the package's root",
+            Some(help),
+        );
     }
-    Some(function(id, HandlerRef::single(), body, base, None, problems))
+    Some(function(
+        id,
+        HandlerRef::single(),
+        body,
+        base,
+        None,
+        problems,
+    ))
 }
 
 pub fn several_functions(
@@ -108,28 +172,46 @@ pub fn several_functions(
                 continue;
             }
         };
-        let Some(handler) = handler(tree, value, &pointer, problems) else { continue };
+        let Some(handler) = handler(tree, value, &pointer, problems) else {
+            continue;
+        };
         found.push(function(id, handler, value, &pointer, defaults, problems));
     }
     found
 }
 
-fn handler(tree: &Tree, node: &Node, pointer: &str, problems: &mut Problems<'_>) -> Option<HandlerRef> {
+fn handler(
+    tree: &Tree,
+    node: &Node,
+    pointer: &str,
+    problems: &mut Problems<'_>,
+) -> Option<HandlerRef> {
     let written = node.get("handler")?.as_str()?;
-    let init: Vec<String> = node.get("init").into_iter().flat_map(Node::items)
-        .filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let init: Vec<String> = node
+        .get("init")
+        .into_iter()
+        .flat_map(Node::items)
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
     let at = format!("{pointer}/handler");
     let handler = match HandlerRef::parse(written, init) {
         Ok(handler) => handler,
         Err(error) => {
-            problems.value(&at, error.to_string(), "for example `analysis.bolt:resistance`");
+            problems.value(
+                &at,
+                error.to_string(),
+                "for example `analysis.bolt:resistance`",
+            );
             return None;
         }
     };
     let parts: Vec<&str> = handler.path.split('.').collect();
     let is_module = |n: usize| {
         let path = parts[..n].join("/");
-        tree.file(&format!("{path}.py")).is_some() || tree.node(&path).is_some_and(|node| matches!(node, model::files::Node::Folder(_)))
+        tree.file(&format!("{path}.py")).is_some()
+            || tree
+                .node(&path)
+                .is_some_and(|node| matches!(node, model::files::Node::Folder(_)))
     };
     let modules = (1..=parts.len()).take_while(|n| is_module(*n)).count();
     if modules + 1 < parts.len() || modules == 0 {
@@ -139,22 +221,39 @@ fn handler(tree: &Tree, node: &Node, pointer: &str, problems: &mut Problems<'_>)
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add the file `{}.py`", missing.replace('.', "/")),
         };
-        problems.value(&at, format!("there is no module `{missing}` in the package"), help);
+        problems.value(
+            &at,
+            format!("there is no module `{missing}` in the package"),
+            help,
+        );
     } else if modules == parts.len() && !handler.init.is_empty() {
-        problems.key(&format!("{pointer}/init"), format!("`init` goes to a class's constructor, and `{written}` names no class"),
-            Some("write the handler as module.path.Class:method, or remove `init`".to_owned()));
+        problems.key(
+            &format!("{pointer}/init"),
+            format!("`init` goes to a class's constructor, and `{written}` names no class"),
+            Some("write the handler as module.path.Class:method, or remove `init`".to_owned()),
+        );
     }
     Some(handler)
 }
 
 /// Names of the modules in a folder.
 fn siblings(tree: &Tree, folder: &str) -> Vec<String> {
-    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let prefix = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
     tree.files()
         .iter()
         .filter_map(|(path, _)| path.strip_prefix(&prefix))
         .filter(|path| path.ends_with(".py"))
-        .map(|path| path.split('/').next().unwrap_or(path).trim_end_matches(".py").to_owned())
+        .map(|path| {
+            path.split('/')
+                .next()
+                .unwrap_or(path)
+                .trim_end_matches(".py")
+                .to_owned()
+        })
         .collect()
 }
 
@@ -174,9 +273,11 @@ fn function(
         inputs_schema: given_schema(node, pointer, "inputs_schema", problems),
         outputs_schema: given_schema(node, pointer, "outputs_schema", problems),
         strict_outputs: either(node, pointer, "io", "strict_outputs", problems)
-            .and_then(|(node, _)| node.as_bool()).unwrap_or(false),
+            .and_then(|(node, _)| node.as_bool())
+            .unwrap_or(false),
         test_cases: either(node, pointer, "quality", "test_cases", problems)
-            .map(|(node, _)| test_cases(node)).unwrap_or_default(),
+            .map(|(node, _)| test_cases(node))
+            .unwrap_or_default(),
     }
 }
 
@@ -188,24 +289,46 @@ fn either<'a>(
     key: &str,
     problems: &mut Problems<'_>,
 ) -> Option<(&'a Node, String)> {
-    let grouped = node.get(group).and_then(|group| group.get(key)).map(|found| (found, format!("{pointer}/{group}/{key}")));
-    let beside = node.get(key).map(|found| (found, format!("{pointer}/{key}")));
-    if grouped.is_some() && let Some((_, pointer)) = &beside {
-        problems.key(pointer, format!("`{key}` is given twice, also below `{group}`"), Some("keep one of them".to_owned()));
+    let grouped = node
+        .get(group)
+        .and_then(|group| group.get(key))
+        .map(|found| (found, format!("{pointer}/{group}/{key}")));
+    let beside = node
+        .get(key)
+        .map(|found| (found, format!("{pointer}/{key}")));
+    if grouped.is_some()
+        && let Some((_, pointer)) = &beside
+    {
+        problems.key(
+            pointer,
+            format!("`{key}` is given twice, also below `{group}`"),
+            Some("keep one of them".to_owned()),
+        );
     }
     grouped.or(beside)
 }
 
-fn given_schema(node: &Node, pointer: &str, key: &str, problems: &mut Problems<'_>) -> Option<Value> {
+fn given_schema(
+    node: &Node,
+    pointer: &str,
+    key: &str,
+    problems: &mut Problems<'_>,
+) -> Option<Value> {
     let (found, pointer) = either(node, pointer, "io", key, problems)?;
     let schema = found.to_value();
     if !schema.is_object() {
         return None;
     }
-    let kind = schema.get("type").and_then(Value::as_str).unwrap_or("object");
+    let kind = schema
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or("object");
     if key == "inputs_schema" && kind != "object" {
-        problems.value(&format!("{pointer}/type"), format!("inputs are an object, and this schema wants `{kind}`"),
-            "write `type: object`, with the inputs below `properties`");
+        problems.value(
+            &format!("{pointer}/type"),
+            format!("inputs are an object, and this schema wants `{kind}`"),
+            "write `type: object`, with the inputs below `properties`",
+        );
     }
     problems.check_given_schema(&pointer, &schema);
     Some(schema)
@@ -213,12 +336,21 @@ fn given_schema(node: &Node, pointer: &str, key: &str, problems: &mut Problems<'
 
 /// A function's own keys stand over the package's, one by one.
 pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
-    let get = |key: &str| own.and_then(|node| node.get(key)).or_else(|| defaults.and_then(|node| node.get(key)));
+    let get = |key: &str| {
+        own.and_then(|node| node.get(key))
+            .or_else(|| defaults.and_then(|node| node.get(key)))
+    };
     let flag = |key: &str| get(key).and_then(Node::as_bool).unwrap_or(false);
     let mut spec = RuntimeSpec {
-        python_version: get("python_version").and_then(Node::as_str).and_then(python_version),
+        python_version: get("python_version")
+            .and_then(Node::as_str)
+            .and_then(python_version),
         fuel: get("fuel").and_then(whole),
-        warmup: get("warmup").into_iter().flat_map(Node::items).map(object).collect(),
+        warmup: get("warmup")
+            .into_iter()
+            .flat_map(Node::items)
+            .map(object)
+            .collect(),
         deterministic: flag("deterministic"),
         cache: flag("cache"),
         retry: flag("retry"),
@@ -227,7 +359,10 @@ pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
     if let Some(image) = get("base_image").and_then(Node::as_str) {
         image.clone_into(&mut spec.base_image);
     }
-    if let Some(timeout) = get("timeout").and_then(Node::as_f64).and_then(|s| Duration::try_from_secs_f64(s).ok()) {
+    if let Some(timeout) = get("timeout")
+        .and_then(Node::as_f64)
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+    {
         spec.timeout = timeout;
     }
     if let Some(megabytes) = get("memory_limit").and_then(whole) {
@@ -246,14 +381,25 @@ pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
 
 pub fn python_version(text: &str) -> Option<PythonVersion> {
     let (major, minor) = text.split_once('.')?;
-    Some(PythonVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    Some(PythonVersion {
+        major: major.parse().ok()?,
+        minor: minor.parse().ok()?,
+    })
 }
 
 /// A whole number, also one written as `1e6` or `2.0`.
 fn whole(node: &Node) -> Option<u64> {
     let value = node.to_value();
-    let float = || value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 2_f64.powi(63));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+    let float = || {
+        value
+            .as_f64()
+            .filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 2_f64.powi(63))
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked just above"
+    )]
     value.as_u64().or_else(|| float().map(|x| x as u64))
 }
 
@@ -271,7 +417,10 @@ fn test_cases(list: &Node) -> Vec<TestCase> {
             name: text(Some(case), "name"),
             inputs: case.get("inputs").map(object).unwrap_or_default(),
             expected_outputs: case.get("expected_outputs").map(Node::to_value),
-            tolerance: case.get("tolerance").and_then(Node::as_f64).unwrap_or(DEFAULT_TOLERANCE),
+            tolerance: case
+                .get("tolerance")
+                .and_then(Node::as_f64)
+                .unwrap_or(DEFAULT_TOLERANCE),
             line: case.at.line,
         })
         .collect()
@@ -280,7 +429,10 @@ fn test_cases(list: &Node) -> Vec<TestCase> {
 fn dependencies(tree: &Tree, node: Option<&Node>, problems: &mut Problems<'_>) -> Dependencies {
     let Some(node) = node else {
         let file = tree.file(REQUIREMENTS).map(|_| REQUIREMENTS.to_owned());
-        return Dependencies { file, packages: Vec::new() };
+        return Dependencies {
+            file,
+            packages: Vec::new(),
+        };
     };
     let file = text(Some(node), "requirements");
     if let Some(file) = &file
@@ -292,10 +444,19 @@ fn dependencies(tree: &Tree, node: Option<&Node>, problems: &mut Problems<'_>) -
             Some(near) => format!("did you mean `{near}`?"),
             None => "add the file, or list the requirements below `packages`".to_owned(),
         };
-        problems.value("/dependencies/requirements", format!("there is no file `{file}` in the package"), help);
+        problems.value(
+            "/dependencies/requirements",
+            format!("there is no file `{file}` in the package"),
+            help,
+        );
     }
     let packages = node.get("packages").into_iter().flat_map(Node::items);
-    Dependencies { file, packages: packages.filter_map(|item| item.as_str().map(str::to_owned)).collect() }
+    Dependencies {
+        file,
+        packages: packages
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+    }
 }
 
 /// Parses a semantic version, or says what to write instead.
@@ -303,16 +464,30 @@ pub fn semantic(problems: &mut Problems<'_>, pointer: &str, text: &str) -> Optio
     match semver::Version::parse(text) {
         Ok(version) if version.build.is_empty() => return Some(version),
         Ok(version) => {
-            problems.value(pointer, format!("`{text}` has build metadata"),
-                format!("write \"{}.{}.{}\": the content's checksum is added to it", version.major, version.minor, version.patch));
+            problems.value(
+                pointer,
+                format!("`{text}` has build metadata"),
+                format!(
+                    "write \"{}.{}.{}\": the content's checksum is added to it",
+                    version.major, version.minor, version.patch
+                ),
+            );
         }
         Err(_) => {
             let bare = text.trim().trim_start_matches(['v', 'V']);
             let mut parts: Vec<&str> = bare.split('.').collect();
             parts.resize(parts.len().max(3), "0");
             let guess = parts.join(".");
-            let guess = if semver::Version::parse(&guess).is_ok() { guess } else { "1.0.0".to_owned() };
-            problems.value(pointer, format!("`{text}` is not a semantic version"), format!("write it like \"{guess}\""));
+            let guess = if semver::Version::parse(&guess).is_ok() {
+                guess
+            } else {
+                "1.0.0".to_owned()
+            };
+            problems.value(
+                pointer,
+                format!("`{text}` is not a semantic version"),
+                format!("write it like \"{guess}\""),
+            );
         }
     }
     None

@@ -44,19 +44,27 @@ pub struct ManifestSource {
 impl ManifestSource {
     /// Where the value at a JSON Pointer into the manifest's file stands.
     pub fn position(&self, pointer: &str) -> Option<Position> {
-        self.document.as_ref().map(|document| document.position(pointer))
+        self.document
+            .as_ref()
+            .map(|document| document.position(pointer))
     }
 
     /// Where the key of the value at a JSON Pointer into the manifest's file stands.
     pub fn key_position(&self, pointer: &str) -> Option<Position> {
-        self.document.as_ref().map(|document| document.key_position(pointer))
+        self.document
+            .as_ref()
+            .map(|document| document.key_position(pointer))
     }
 
     /// The pointer of a function's own part; of the single form, that of the whole.
     pub fn function_pointer(&self, id: &FunctionId) -> String {
         let pointer = format!("{}/functions/{id}", self.base);
         let is_there = |node: &Node| node.pointer(&pointer).is_some();
-        if self.document.as_ref().is_some_and(is_there) { pointer } else { self.base.to_owned() }
+        if self.document.as_ref().is_some_and(is_there) {
+            pointer
+        } else {
+            self.base.to_owned()
+        }
     }
 
     /// A problem at the value of a pointer.
@@ -99,12 +107,17 @@ pub fn read_tree(tree: &Tree) -> Result<ManifestSource, PackageError> {
     }
     if found.len() > 1 {
         let names: Vec<_> = found.iter().map(|(name, ..)| format!("`{name}`")).collect();
-        return Err(Problem::new(Step::Manifest, format!("there are two manifests: {}", names.join(" and ")))
-            .in_file(found[1].0)
-            .help("keep one of them")
-            .into());
+        return Err(Problem::new(
+            Step::Manifest,
+            format!("there are two manifests: {}", names.join(" and ")),
+        )
+        .in_file(found[1].0)
+        .help("keep one of them")
+        .into());
     }
-    let Some((file, document, base)) = found.pop() else { return Err(absent(tree).into()) };
+    let Some((file, document, base)) = found.pop() else {
+        return Err(absent(tree).into());
+    };
     let mut problems = check::Problems::new(file, &document);
     let manifest = if base.is_empty() {
         meaning::of_yaml(tree, &document, &mut problems)
@@ -113,21 +126,34 @@ pub fn read_tree(tree: &Tree) -> Result<ManifestSource, PackageError> {
     };
     let problems = problems.into_sorted();
     match manifest {
-        Some(manifest) if problems.is_empty() => {
-            Ok(ManifestSource { manifest, document: Some(document), base })
-        }
+        Some(manifest) if problems.is_empty() => Ok(ManifestSource {
+            manifest,
+            document: Some(document),
+            base,
+        }),
         _ => Err(problems.into()),
     }
 }
 
-fn parsed(file: &str, bytes: &[u8], parse: fn(&str) -> Result<Node, Mistake>) -> Result<Node, Problem> {
+fn parsed(
+    file: &str,
+    bytes: &[u8],
+    parse: fn(&str) -> Result<Node, Mistake>,
+) -> Result<Node, Problem> {
     let problem = |message: String| Problem::new(Step::Manifest, message).in_file(file);
     if bytes.len() > MAX_BYTES {
-        return Err(problem(format!("the manifest is larger than {} KiB", MAX_BYTES / 1024))
-            .help("move data into a file of the package's `data/` folder"));
+        return Err(problem(format!(
+            "the manifest is larger than {} KiB",
+            MAX_BYTES / 1024
+        ))
+        .help("move data into a file of the package's `data/` folder"));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = bytes[..error.valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         problem("the manifest is not UTF-8".to_owned())
             .at_line(u32::try_from(line).unwrap_or(u32::MAX))
             .help("save it as UTF-8")
@@ -143,14 +169,23 @@ fn absent(tree: &Tree) -> Problem {
     let problem = Problem::new(Step::Manifest, "there is no manifest at the package's root");
     let files = tree.files();
     let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let elsewhere = files.iter().find(|(path, _)| path.contains('/') && YAML_NAMES.contains(&name_of(path).as_str()));
+    let elsewhere = files
+        .iter()
+        .find(|(path, _)| path.contains('/') && YAML_NAMES.contains(&name_of(path).as_str()));
     if let Some((path, _)) = elsewhere {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        return problem.help(format!("there is one in `{folder}`: give that folder as the package"));
+        return problem.help(format!(
+            "there is one in `{folder}`: give that folder as the package"
+        ));
     }
     let misnamed = files.iter().find(|(path, _)| {
-        let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem).to_lowercase();
-        !path.contains('/') && strsim::jaro_winkler(&stem, "mecapy") > 0.85 && !path.ends_with(".py")
+        let stem = path
+            .rsplit_once('.')
+            .map_or(path.as_str(), |(stem, _)| stem)
+            .to_lowercase();
+        !path.contains('/')
+            && strsim::jaro_winkler(&stem, "mecapy") > 0.85
+            && !path.ends_with(".py")
     });
     if let Some((path, _)) = misnamed {
         return problem.help(format!("rename `{path}` to `mecapy.yaml`"));
@@ -165,8 +200,11 @@ fn absent(tree: &Tree) -> Problem {
 fn of_script(name: &str) -> Result<ManifestSource, Problem> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let id = FunctionId::suggest(stem).ok_or_else(|| {
-        Problem::new(Step::Manifest, format!("no function id can be made of the file name `{name}`"))
-            .help("name the file with letters a-z or digits")
+        Problem::new(
+            Step::Manifest,
+            format!("no function id can be made of the file name `{name}`"),
+        )
+        .help("name the file with letters a-z or digits")
     })?;
     let manifest = Manifest {
         file: String::new(),
@@ -189,5 +227,9 @@ fn of_script(name: &str) -> Result<ManifestSource, Problem> {
             test_cases: Vec::new(),
         }],
     };
-    Ok(ManifestSource { manifest, document: None, base: "" })
+    Ok(ManifestSource {
+        manifest,
+        document: None,
+        base: "",
+    })
 }

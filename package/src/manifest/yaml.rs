@@ -21,14 +21,17 @@ pub fn parse(text: &str) -> Result<Node, Mistake> {
         let (event, span) = event.map_err(|error| unreadable(&error))?;
         loader.take(event, span)?;
     }
-    loader
-        .root
-        .ok_or_else(|| Mistake::new(start, "the manifest is empty").help("write at least a name and a version"))
+    loader.root.ok_or_else(|| {
+        Mistake::new(start, "the manifest is empty").help("write at least a name and a version")
+    })
 }
 
 fn unreadable(error: &ScanError) -> Mistake {
     let mark = error.marker();
-    let at = Position { line: number(mark.line()).max(1), column: number(mark.col() + 1) };
+    let at = Position {
+        line: number(mark.line()).max(1),
+        column: number(mark.col() + 1),
+    };
     let mistake = Mistake::new(at, format!("this is not valid YAML: {}", error.info()));
     if error.info().contains("tab") {
         mistake.help("indent with spaces")
@@ -42,7 +45,10 @@ fn number(n: usize) -> u32 {
 }
 
 fn position(span: &Span) -> Position {
-    Position { line: number(span.start.line()), column: number(span.start.col() + 1) }
+    Position {
+        line: number(span.start.line()),
+        column: number(span.start.col() + 1),
+    }
 }
 
 /// A list or map that has begun and not ended.
@@ -106,8 +112,10 @@ impl Loader {
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(Mistake::new(at, "this alias stands inside of what it names")
-                        .help("write the value out"));
+                    return Err(
+                        Mistake::new(at, "this alias stands inside of what it names")
+                            .help("write the value out"),
+                    );
                 };
                 self.count(size, at)?;
                 if self.open.len() + depth_of(&node) > MAX_DEPTH {
@@ -122,8 +130,11 @@ impl Loader {
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), Mistake> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {
-            return Err(Mistake::new(at, format!("the manifest has more than {MAX_NODES} values, aliases expanded"))
-                .help("move data into a file of the package's `data/` folder"));
+            return Err(Mistake::new(
+                at,
+                format!("the manifest has more than {MAX_NODES} values, aliases expanded"),
+            )
+            .help("move data into a file of the package's `data/` folder"));
         }
         Ok(())
     }
@@ -133,17 +144,28 @@ impl Loader {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep(at));
         }
-        self.open.push(Open { at, anchor, content });
+        self.open.push(Open {
+            at,
+            anchor,
+            content,
+        });
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Mistake> {
-        let Some(open) = self.open.pop() else { return Ok(()) };
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
         let content = match open.content {
             OpenContent::List(items) => Content::List(items),
-            OpenContent::Map { entries, merged, .. } => Content::Map(merge(entries, &merged)),
+            OpenContent::Map {
+                entries, merged, ..
+            } => Content::Map(merge(entries, &merged)),
         };
-        let node = Node { at: open.at, content };
+        let node = Node {
+            at: open.at,
+            content,
+        };
         let size = if open.anchor == 0 { 0 } else { size(&node) };
         self.place(node, open.anchor, size)
     }
@@ -156,15 +178,27 @@ impl Loader {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(OpenContent::List(items)) => items.push(node),
-            Some(OpenContent::Map { entries, lines, merged, key }) => match key.take() {
+            Some(OpenContent::Map {
+                entries,
+                lines,
+                merged,
+                key,
+            }) => match key.take() {
                 None => *key = Some((key_text(&node)?, node.at)),
                 Some((name, at)) if name == "<<" => merged.push(mergeable(node, at)?),
                 Some((name, at)) => {
                     if let Some(line) = lines.insert(name.clone(), at.line) {
-                        return Err(Mistake::new(at, format!("the key `{name}` is there twice, first on line {line}"))
-                            .help("keep one of them"));
+                        return Err(Mistake::new(
+                            at,
+                            format!("the key `{name}` is there twice, first on line {line}"),
+                        )
+                        .help("keep one of them"));
                     }
-                    entries.push(Entry { key: name, at, value: node });
+                    entries.push(Entry {
+                        key: name,
+                        at,
+                        value: node,
+                    });
                 }
             },
         }
@@ -183,7 +217,11 @@ fn depth_of(node: &Node) -> usize {
         Content::Scalar { .. } => 0,
         Content::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
         Content::Map(entries) => {
-            1 + entries.iter().map(|entry| depth_of(&entry.value)).max().unwrap_or(0)
+            1 + entries
+                .iter()
+                .map(|entry| depth_of(&entry.value))
+                .max()
+                .unwrap_or(0)
         }
     }
 }
@@ -193,7 +231,10 @@ fn size(node: &Node) -> usize {
         Content::Scalar { .. } => 1,
         Content::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Content::Map(entries) => {
-            1 + entries.iter().map(|entry| 1 + size(&entry.value)).sum::<usize>()
+            1 + entries
+                .iter()
+                .map(|entry| 1 + size(&entry.value))
+                .sum::<usize>()
         }
     }
 }
@@ -201,7 +242,11 @@ fn size(node: &Node) -> usize {
 /// `<<`: a map's own keys win, then those of the first map merged.
 fn merge(mut entries: Vec<Entry>, merged: &[Node]) -> Vec<Entry> {
     for node in merged {
-        let maps = if let Content::List(items) = &node.content { items.as_slice() } else { std::slice::from_ref(node) };
+        let maps = if let Content::List(items) = &node.content {
+            items.as_slice()
+        } else {
+            std::slice::from_ref(node)
+        };
         for entry in maps.iter().flat_map(Node::entries) {
             if !entries.iter().any(|own| own.key == entry.key) {
                 entries.push(entry.clone());
@@ -216,37 +261,62 @@ fn mergeable(node: Node, at: Position) -> Result<Node, Mistake> {
     if is_map(&node) || (!node.items().is_empty() && node.items().iter().all(is_map)) {
         Ok(node)
     } else {
-        Err(Mistake::new(at, "`<<` merges maps, and this is none").help("give it an alias of a map"))
+        Err(Mistake::new(at, "`<<` merges maps, and this is none")
+            .help("give it an alias of a map"))
     }
 }
 
 fn key_text(node: &Node) -> Result<String, Mistake> {
     match &node.content {
-        Content::Scalar { plain: Some(text), .. } => Ok(text.clone()),
-        Content::Scalar { value: Value::String(text), .. } => Ok(text.clone()),
+        Content::Scalar {
+            plain: Some(text), ..
+        } => Ok(text.clone()),
+        Content::Scalar {
+            value: Value::String(text),
+            ..
+        } => Ok(text.clone()),
         _ => Err(Mistake::new(node.at, "a key must be text").help("write it in quotes")),
     }
 }
 
 fn check_tag(tag: Option<&Tag>, wanted: &str, at: Position) -> Result<(), Mistake> {
     match tag {
-        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == wanted) => Err(unknown_tag(tag, at)),
+        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == wanted) => {
+            Err(unknown_tag(tag, at))
+        }
         _ => Ok(()),
     }
 }
 
 fn unknown_tag(tag: &Tag, at: Position) -> Mistake {
-    let name = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
-    Mistake::new(at, format!("the tag `{name}` does not fit here or is not known")).help("remove it")
+    let name = if tag.is_yaml_core_schema() {
+        format!("!!{}", tag.suffix)
+    } else {
+        tag.to_string()
+    };
+    Mistake::new(
+        at,
+        format!("the tag `{name}` does not fit here or is not known"),
+    )
+    .help("remove it")
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position) -> Result<Node, Mistake> {
+fn scalar(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    at: Position,
+) -> Result<Node, Mistake> {
     let is_plain = style == ScalarStyle::Plain;
     let value = match tag {
         None if is_plain => core(text, at)?,
         None => Value::String(text.to_owned()),
         Some(tag) if tag.is_yaml_core_schema() => {
-            let value = if tag.suffix == "str" { Value::String(text.to_owned()) } else { core(text, at)? };
+            let value = if tag.suffix == "str" {
+                Value::String(text.to_owned())
+            } else {
+                core(text, at)?
+            };
             let fits = match tag.suffix.as_str() {
                 "str" => true,
                 "null" => value.is_null(),
@@ -263,7 +333,10 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position) -> Re
         Some(tag) => return Err(unknown_tag(tag, at)),
     };
     let plain = is_plain.then(|| text.to_owned());
-    Ok(Node { at, content: Content::Scalar { value, plain } })
+    Ok(Node {
+        at,
+        content: Content::Scalar { value, plain },
+    })
 }
 
 /// The core schema's reading of a plain scalar.
@@ -296,9 +369,9 @@ fn number_value(digits: &str, at: Position) -> Result<Value, Mistake> {
         digits.parse::<f64>().is_ok_and(f64::is_finite)
     };
     let number = digits.parse::<Number>().ok().filter(|_| fits);
-    number.map(Value::Number).ok_or_else(|| {
-        Mistake::new(at, "the number is too large").help("quote it if it is text")
-    })
+    number
+        .map(Value::Number)
+        .ok_or_else(|| Mistake::new(at, "the number is too large").help("quote it if it is text"))
 }
 
 /// A YAML number as JSON writes it, digits unchanged; nothing if it is not a number.
@@ -356,21 +429,50 @@ mod tests {
 
     fn mistake(text: &str) -> String {
         let mistake = parse(text).unwrap_err();
-        format!("{}:{} {}", mistake.at.line, mistake.at.column, mistake.message)
+        format!(
+            "{}:{} {}",
+            mistake.at.line, mistake.at.column, mistake.message
+        )
     }
 
     #[test]
     fn core_schema() {
         for (yaml, json) in [
-            ("~", "null"), ("yes", "\"yes\""), ("on", "\"on\""), ("True", "true"), ("0x1F", "31"),
-            ("0o17", "15"), ("017", "17"), ("+12", "12"), ("-0", "-0"), (".5", "0.5"), ("1.", "1.0"),
-            ("1e-12", "1e-12"), ("1.50", "1.50"), ("6.02E23", "6.02e+23"), ("1.2.3", "\"1.2.3\""),
-            ("1_000", "\"1_000\""), ("'1'", "\"1\""), ("!!str 1", "\"1\""), ("!!float 1", "1"),
-            ("2001-01-01", "\"2001-01-01\""), ("12:30", "\"12:30\""), ("-", "[null]"), ("e5", "\"e5\""),
-            ("123456789012345678901234567890", "123456789012345678901234567890"),
-            ("{a: [1, {b: c}]}", "{\"a\":[1,{\"b\":\"c\"}]}"), ("\u{feff}a: 1", "{\"a\":1}"),
-            ("1: x", "{\"1\":\"x\"}"), ("true: x", "{\"true\":\"x\"}"),
-            ("a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}", "{\"a\":{\"k\":1,\"l\":2},\"b\":{\"k\":3,\"l\":2}}"),
+            ("~", "null"),
+            ("yes", "\"yes\""),
+            ("on", "\"on\""),
+            ("True", "true"),
+            ("0x1F", "31"),
+            ("0o17", "15"),
+            ("017", "17"),
+            ("+12", "12"),
+            ("-0", "-0"),
+            (".5", "0.5"),
+            ("1.", "1.0"),
+            ("1e-12", "1e-12"),
+            ("1.50", "1.50"),
+            ("6.02E23", "6.02e+23"),
+            ("1.2.3", "\"1.2.3\""),
+            ("1_000", "\"1_000\""),
+            ("'1'", "\"1\""),
+            ("!!str 1", "\"1\""),
+            ("!!float 1", "1"),
+            ("2001-01-01", "\"2001-01-01\""),
+            ("12:30", "\"12:30\""),
+            ("-", "[null]"),
+            ("e5", "\"e5\""),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("{a: [1, {b: c}]}", "{\"a\":[1,{\"b\":\"c\"}]}"),
+            ("\u{feff}a: 1", "{\"a\":1}"),
+            ("1: x", "{\"1\":\"x\"}"),
+            ("true: x", "{\"true\":\"x\"}"),
+            (
+                "a: &x {k: 1, l: 2}\nb: {<<: *x, k: 3}",
+                "{\"a\":{\"k\":1,\"l\":2},\"b\":{\"k\":3,\"l\":2}}",
+            ),
             ("a: |\n  two\n  lines\n", "{\"a\":\"two\\nlines\\n\"}"),
         ] {
             assert_eq!(value(yaml), json, "{yaml}");
@@ -381,14 +483,20 @@ mod tests {
     fn mistakes() {
         for (yaml, start) in [
             ("", "1:1 the manifest is empty"),
-            ("a: 1\nb: 2\na: 3", "3:1 the key `a` is there twice, first on line 1"),
+            (
+                "a: 1\nb: 2\na: 3",
+                "3:1 the key `a` is there twice, first on line 1",
+            ),
             ("a: .inf", "1:4 `.inf` has no form"),
             ("a: 1e999", "1:4 the number is too large"),
             ("a: 1\n---\nb: 2", "2:1 there is a second document"),
             ("a: &x [*x]", "1:8 this alias stands inside"),
             ("a: *nope", "1:4 this is not valid YAML"),
             ("? [a]\n: b", "1:3 a key must be text"),
-            ("a: !!python/object:os.system ls", "1:4 the tag `!!python/object:os.system`"),
+            (
+                "a: !!python/object:os.system ls",
+                "1:4 the tag `!!python/object:os.system`",
+            ),
             ("a: !!int x", "1:4 the tag `!!int`"),
             ("a:\n\t- b", "2:"),
             ("a: [1", "2:1 this is not valid YAML"),

@@ -27,7 +27,13 @@ pub fn compare(expected: &Value, actual: &Value, tolerance: f64) -> Vec<Mismatch
     found
 }
 
-fn visit(expected: &Value, actual: &Value, tolerance: f64, pointer: &mut String, found: &mut Vec<Mismatch>) {
+fn visit(
+    expected: &Value,
+    actual: &Value,
+    tolerance: f64,
+    pointer: &mut String,
+    found: &mut Vec<Mismatch>,
+) {
     if found.len() == MAX_MISMATCHES {
         return;
     }
@@ -74,7 +80,13 @@ fn visit(expected: &Value, actual: &Value, tolerance: f64, pointer: &mut String,
     }
 }
 
-fn differ(expected: &Value, actual: &Value, message: String, pointer: &str, found: &mut Vec<Mismatch>) {
+fn differ(
+    expected: &Value,
+    actual: &Value,
+    message: String,
+    pointer: &str,
+    found: &mut Vec<Mismatch>,
+) {
     found.push(Mismatch {
         pointer: pointer.to_owned(),
         message,
@@ -93,7 +105,13 @@ fn close(expected: &Number, actual: &Number, tolerance: f64) -> Result<(), Strin
     if wanted.is_some() && wanted == given {
         return Ok(());
     }
-    let finite = |number: &Number| number.as_str().parse::<f64>().ok().filter(|x| x.is_finite());
+    let finite = |number: &Number| {
+        number
+            .as_str()
+            .parse::<f64>()
+            .ok()
+            .filter(|x| x.is_finite())
+    };
     let (Some(e), Some(a)) = (finite(expected), finite(actual)) else {
         return Err(String::new());
     };
@@ -103,7 +121,10 @@ fn close(expected: &Number, actual: &Number, tolerance: f64) -> Result<(), Strin
         return Ok(());
     }
     let kind = if e == 0.0 { "absolute" } else { "relative" };
-    Err(format!(" ({kind} difference {:.1e}, tolerance {tolerance:e})", difference / scale))
+    Err(format!(
+        " ({kind} difference {:.1e}, tolerance {tolerance:e})",
+        difference / scale
+    ))
 }
 
 /// A number's sign, significant digits and power of ten: equal exactly if the numbers are.
@@ -152,25 +173,52 @@ mod tests {
             ("0.1", "0.10", 0.0),
             ("[1, [2, {}]]", "[1, [2, {\"x\": 1}]]", 0.0),
             ("\"a\"", "\"a\"", 0.0),
-            ("100000000000000000000000000001", "100000000000000000000000000001", 0.0),
+            (
+                "100000000000000000000000000001",
+                "100000000000000000000000000001",
+                0.0,
+            ),
             ("1000", "1010", 0.01),
             ("1e300", "1.0000001e300", 1e-6),
         ] {
-            assert_eq!(differences(expected, actual, tolerance), [""; 0], "{expected} {actual}");
+            assert_eq!(
+                differences(expected, actual, tolerance),
+                [""; 0],
+                "{expected} {actual}"
+            );
         }
     }
 
     #[test]
     fn what_differs() {
         for (expected, actual, tolerance, message) in [
-            (r#"{"a": {"b": 1}}"#, r#"{"a": {}}"#, 0.0, "/a/b expected 1, and there is no `b`"),
-            ("1", "1.01", 1e-9, " expected 1, got 1.01 (relative difference 9.9e-3, tolerance 1e-9)"),
-            ("0", "0.5", 1e-9, " expected 0, got 0.5 (absolute difference 5.0e-1, tolerance 1e-9)"),
+            (
+                r#"{"a": {"b": 1}}"#,
+                r#"{"a": {}}"#,
+                0.0,
+                "/a/b expected 1, and there is no `b`",
+            ),
+            (
+                "1",
+                "1.01",
+                1e-9,
+                " expected 1, got 1.01 (relative difference 9.9e-3, tolerance 1e-9)",
+            ),
+            (
+                "0",
+                "0.5",
+                1e-9,
+                " expected 0, got 0.5 (absolute difference 5.0e-1, tolerance 1e-9)",
+            ),
             ("[1, 2]", "[1]", 0.0, " expected 2 items, got 1"),
             ("true", "1", 0.0, " expected true, got 1"),
             ("\"1\"", "1", 0.0, " expected \"1\", got 1"),
-            ("{\"a\":[1,{\"b/c\":2}]}", "{\"a\":[1,{\"b/c\":3}]}", 0.0,
-             "/a/1/b~1c expected 2, got 3 (relative difference 3.3e-1, tolerance 0e0)"),
+            (
+                "{\"a\":[1,{\"b/c\":2}]}",
+                "{\"a\":[1,{\"b/c\":3}]}",
+                0.0,
+                "/a/1/b~1c expected 2, got 3 (relative difference 3.3e-1, tolerance 0e0)",
+            ),
             ("null", "{}", 0.0, " expected null, got {}"),
         ] {
             assert_eq!(differences(expected, actual, tolerance), [message]);
@@ -179,6 +227,9 @@ mod tests {
         let big = |end: u8| format!("{}{end}", "9".repeat(400));
         assert!(differences(&big(1), &big(1), 1e-9).is_empty());
         assert_eq!(differences(&big(1), &big(2), 1e-9).len(), 1);
-        assert_eq!(differences("9007199254740993", "9007199254740992", 0.0).len(), 1);
+        assert_eq!(
+            differences("9007199254740993", "9007199254740992", 0.0).len(),
+            1
+        );
     }
 }

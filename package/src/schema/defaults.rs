@@ -16,7 +16,9 @@ pub fn apply(root: &Value, value: &mut Value) {
 
 /// All schemas are gathered before descending, so each part of the value is visited once.
 fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room: &mut usize) {
-    let Some(depth) = depth.checked_sub(1) else { return };
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
     let layers = layers(root, schemas, value);
     match value {
         Value::Object(object) => {
@@ -25,14 +27,21 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                 .filter_map(|layer| layer.get("properties")?.as_object())
                 .flat_map(|properties| properties.keys());
             let mut seen = std::collections::HashSet::new();
-            for name in names.filter(|name| seen.insert(name.as_str())).collect::<Vec<_>>() {
+            for name in names
+                .filter(|name| seen.insert(name.as_str()))
+                .collect::<Vec<_>>()
+            {
                 let declared: Vec<&Value> = layers
                     .iter()
                     .filter_map(|layer| layer.get("properties")?.get(name))
                     .collect();
                 if !object.contains_key(name) {
-                    let Some(default) = default_of(root, &declared) else { continue };
-                    let Some(left) = room.checked_sub(1) else { return };
+                    let Some(default) = default_of(root, &declared) else {
+                        continue;
+                    };
+                    let Some(left) = room.checked_sub(1) else {
+                        return;
+                    };
                     *room = left;
                     object.insert(name.clone(), default.clone());
                 }
@@ -40,10 +49,17 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                     fill(root, &declared, value, depth, room);
                 }
             }
-            for (name, value) in object.iter_mut().filter(|(name, _)| !seen.contains(name.as_str())) {
+            for (name, value) in object
+                .iter_mut()
+                .filter(|(name, _)| !seen.contains(name.as_str()))
+            {
                 let others: Vec<&Value> = layers
                     .iter()
-                    .filter(|layer| layer.get("properties").is_none_or(|properties| properties.get(name).is_none()))
+                    .filter(|layer| {
+                        layer
+                            .get("properties")
+                            .is_none_or(|properties| properties.get(name).is_none())
+                    })
                     .filter_map(|layer| layer.get("additionalProperties"))
                     .filter(|schema| schema.is_object())
                     .collect();
@@ -58,7 +74,9 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                     .iter()
                     .filter_map(|layer| {
                         let first = layer.get("prefixItems").and_then(Value::as_array);
-                        first.and_then(|list| list.get(i)).or_else(|| layer.get("items"))
+                        first
+                            .and_then(|list| list.get(i))
+                            .or_else(|| layer.get("items"))
                     })
                     .filter(|schema| schema.is_object())
                     .collect();
@@ -86,7 +104,11 @@ fn layers<'a>(root: &'a Value, schemas: &[&'a Value], value: &Value) -> Vec<&'a 
             left.extend(all.iter().rev());
         }
         if !value.is_null() {
-            left.extend(["anyOf", "oneOf"].into_iter().filter_map(|keyword| only_alternative(schema, keyword)));
+            left.extend(
+                ["anyOf", "oneOf"]
+                    .into_iter()
+                    .filter_map(|keyword| only_alternative(schema, keyword)),
+            );
         }
         let reference = schema.get("$ref").and_then(Value::as_str);
         left.extend(reference.and_then(|reference| resolve(root, reference)));
@@ -149,7 +171,10 @@ mod tests {
             "$defs": {"d": {"default": 4}},
         });
         assert_eq!(
-            applied(&schema, json!({"b": {}, "list": [{}, {"x": 1}], "maybe": {}, "map": {"k": {}}})),
+            applied(
+                &schema,
+                json!({"b": {}, "list": [{}, {"x": 1}], "maybe": {}, "map": {"k": {}}})
+            ),
             json!({"b": {"c": [2]}, "list": [{"x": 0}, {"x": 1}], "maybe": {"y": 7},
                    "map": {"k": {"z": 8}}, "a": 1, "d": 4, "e": 5, "f": {"g": 6}, "h": 9})
         );

@@ -34,7 +34,12 @@ impl From<Explained> for Violation {
             Some(help) => format!("{}; {help}", said.message),
             None => said.message,
         };
-        Self { pointer: said.pointer, rule: said.rule, message, value: said.value }
+        Self {
+            pointer: said.pointer,
+            rule: said.rule,
+            message,
+            value: said.value,
+        }
     }
 }
 
@@ -49,31 +54,77 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
     let one = |message: String| vec![about.said(error, message, None)];
     match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            unexpected.iter().map(|name| about.unexpected(error, name)).collect()
+            unexpected
+                .iter()
+                .map(|name| about.unexpected(error, name))
+                .collect()
         }
         Kind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            let place = if about.pointer.is_empty() { String::new() } else { format!(" in {}", about.label) };
+            let place = if about.pointer.is_empty() {
+                String::new()
+            } else {
+                format!(" in {}", about.label)
+            };
             one(format!("`{name}` is required{place}"))
         }
         Kind::Type { kind } => {
             let wanted = type_names(kind);
             let help = text_that_is_a_number(value, &wanted);
-            vec![about.said(error, format!("{} must be {wanted}, got {}", about.label, shown_with_type(value)), help)]
+            vec![about.said(
+                error,
+                format!(
+                    "{} must be {wanted}, got {}",
+                    about.label,
+                    shown_with_type(value)
+                ),
+                help,
+            )]
         }
         Kind::Minimum { limit } => one(must(format!("be at least {}", unit(limit)))),
         Kind::Maximum { limit } => one(must(format!("be at most {}", unit(limit)))),
         Kind::ExclusiveMinimum { limit } => one(must(format!("be more than {}", unit(limit)))),
         Kind::ExclusiveMaximum { limit } => one(must(format!("be less than {}", unit(limit)))),
-        Kind::MultipleOf { multiple_of } => one(must(format!("be a multiple of {}", about.with_unit(multiple_of)))),
-        Kind::MinLength { limit } => one(must(format!("have at least {}", plural(*limit, "character")))),
-        Kind::MaxLength { limit } => one(must(format!("have at most {}", plural(*limit, "character")))),
-        Kind::MinItems { limit } => one(sized(&about, value, format!("at least {}", plural(*limit, "item")))),
-        Kind::MaxItems { limit } => one(sized(&about, value, format!("at most {}", plural(*limit, "item")))),
-        Kind::AdditionalItems { limit } => one(sized(&about, value, format!("at most {}", plural(*limit as u64, "item")))),
-        Kind::MinProperties { limit } => one(sized(&about, value, format!("at least {}", plural(*limit, "property")))),
-        Kind::MaxProperties { limit } => one(sized(&about, value, format!("at most {}", plural(*limit, "property")))),
-        Kind::UnevaluatedItems { .. } => one(format!("{} has items that are not expected", about.label)),
+        Kind::MultipleOf { multiple_of } => one(must(format!(
+            "be a multiple of {}",
+            about.with_unit(multiple_of)
+        ))),
+        Kind::MinLength { limit } => one(must(format!(
+            "have at least {}",
+            plural(*limit, "character")
+        ))),
+        Kind::MaxLength { limit } => one(must(format!(
+            "have at most {}",
+            plural(*limit, "character")
+        ))),
+        Kind::MinItems { limit } => one(sized(
+            &about,
+            value,
+            format!("at least {}", plural(*limit, "item")),
+        )),
+        Kind::MaxItems { limit } => one(sized(
+            &about,
+            value,
+            format!("at most {}", plural(*limit, "item")),
+        )),
+        Kind::AdditionalItems { limit } => one(sized(
+            &about,
+            value,
+            format!("at most {}", plural(*limit as u64, "item")),
+        )),
+        Kind::MinProperties { limit } => one(sized(
+            &about,
+            value,
+            format!("at least {}", plural(*limit, "property")),
+        )),
+        Kind::MaxProperties { limit } => one(sized(
+            &about,
+            value,
+            format!("at most {}", plural(*limit, "property")),
+        )),
+        Kind::UnevaluatedItems { .. } => {
+            one(format!("{} has items that are not expected", about.label))
+        }
         Kind::Pattern { pattern } => one(must(format!("match the pattern `{pattern}`"))),
         Kind::Format { format } => one(must(format!("be {}", format_name(format)))),
         Kind::Constant { expected_value } => one(must(format!("be {}", shown(expected_value)))),
@@ -92,18 +143,36 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
             vec![about.said(error, message, help)]
         }
         Kind::UniqueItems => one(format!("{} must not hold the same item twice", about.label)),
-        Kind::Contains => one(format!("{} must hold an item that fits, and has none", about.label)),
+        Kind::Contains => one(format!(
+            "{} must hold an item that fits, and has none",
+            about.label
+        )),
         Kind::FalseSchema => one(format!("{} is not allowed here", about.label)),
-        Kind::Not { .. } => one(format!("{} is a value that is excluded, {}", about.label, got())),
+        Kind::Not { .. } => one(format!(
+            "{} is a value that is excluded, {}",
+            about.label,
+            got()
+        )),
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().unwrap_or_default().to_owned();
-            one(format!("the name `{name}` in {} is not allowed: {inner}", about.label))
+            one(format!(
+                "the name `{name}` in {} is not allowed: {inner}",
+                about.label
+            ))
         }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(root, error, &about, context),
-        Kind::OneOfMultipleValid { .. } => {
-            one(format!("{} fits several forms that exclude each other, {}", about.label, got()))
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            alternatives(root, error, &about, context)
         }
-        _ => one(format!("{}: {}", about.label, error.masked_with("the value"))),
+        Kind::OneOfMultipleValid { .. } => one(format!(
+            "{} fits several forms that exclude each other, {}",
+            about.label,
+            got()
+        )),
+        _ => one(format!(
+            "{}: {}",
+            about.label,
+            error.masked_with("the value")
+        )),
     }
 }
 
@@ -121,10 +190,18 @@ impl<'a> About<'a> {
     fn new(root: Option<&'a Value>, error: &ValidationError<'_>) -> Self {
         let pointer = error.instance_path().as_str().to_owned();
         let schema_path = error.schema_path().as_str();
-        let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
+        let parent = schema_path
+            .rsplit_once('/')
+            .map_or("", |(parent, _)| parent)
+            .to_owned();
         let schema = root.and_then(|root| root.pointer(&parent));
         let unit = root.and_then(|root| unit_at(root, &parent, &pointer));
-        Self { label: label(&pointer), pointer, schema, unit }
+        Self {
+            label: label(&pointer),
+            pointer,
+            schema,
+            unit,
+        }
     }
 
     fn with_unit(&self, limit: &Value) -> String {
@@ -134,7 +211,12 @@ impl<'a> About<'a> {
         }
     }
 
-    fn said(&self, error: &ValidationError<'_>, message: String, help: Option<String>) -> Explained {
+    fn said(
+        &self,
+        error: &ValidationError<'_>,
+        message: String,
+        help: Option<String>,
+    ) -> Explained {
         Explained {
             pointer: self.pointer.clone(),
             rule: error.kind().keyword().to_owned(),
@@ -145,16 +227,32 @@ impl<'a> About<'a> {
     }
 
     fn unexpected(&self, error: &ValidationError<'_>, name: &str) -> Explained {
-        let properties = self.schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-        let known: Vec<&str> = properties.into_iter().flat_map(|map| map.keys()).map(String::as_str).collect();
+        let properties = self
+            .schema
+            .and_then(|schema| schema.get("properties"))
+            .and_then(Value::as_object);
+        let known: Vec<&str> = properties
+            .into_iter()
+            .flat_map(|map| map.keys())
+            .map(String::as_str)
+            .collect();
         let help = match nearest(name, known.iter().copied()) {
             Some(near) => Some(format!("did you mean `{near}`?")),
-            None if !known.is_empty() && known.len() <= LISTED => {
-                Some(format!("known here: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
-            }
+            None if !known.is_empty() && known.len() <= LISTED => Some(format!(
+                "known here: {}",
+                known
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
             None => None,
         };
-        let place = if self.pointer.is_empty() { String::new() } else { format!(" in {}", self.label) };
+        let place = if self.pointer.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", self.label)
+        };
         Explained {
             pointer: format!("{}/{}", self.pointer, escaped(name)),
             rule: error.kind().keyword().to_owned(),
@@ -175,9 +273,13 @@ fn unit_at<'a>(root: &'a Value, parent: &str, instance: &str) -> Option<&'a str>
             return Some(unit);
         }
         // Up through `anyOf/0` and the like, which speak of the same value.
-        let above = path.rsplit_once('/').map(|(above, last)| (above, last.parse::<usize>().is_ok()));
+        let above = path
+            .rsplit_once('/')
+            .map(|(above, last)| (above, last.parse::<usize>().is_ok()));
         match above {
-            Some((above, true)) if above.ends_with("Of") => path = above.rsplit_once('/').map_or("", |(path, _)| path),
+            Some((above, true)) if above.ends_with("Of") => {
+                path = above.rsplit_once('/').map_or("", |(path, _)| path)
+            }
             _ => break,
         }
     }
@@ -186,9 +288,15 @@ fn unit_at<'a>(root: &'a Value, parent: &str, instance: &str) -> Option<&'a str>
     for token in instance.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         let below = |schema: &'a Value| {
-            schema.get("properties").and_then(|map| map.get(&token)).or_else(|| schema.get("items"))
+            schema
+                .get("properties")
+                .and_then(|map| map.get(&token))
+                .or_else(|| schema.get("items"))
         };
-        let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| super::resolve(root, reference));
+        let referred = schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| super::resolve(root, reference));
         schema = below(schema).or_else(|| referred.and_then(below))?;
     }
     schema.get("x-unit").and_then(Value::as_str)
@@ -204,25 +312,43 @@ fn alternatives(
     let here = error.instance_path().as_str();
     // A form is not meant if the value's type or its tag is another.
     let is_meant = |errors: &&Vec<ValidationError<'static>>| {
-        !errors.iter().take(LOOKED_AT).any(|inner| match inner.kind() {
-            Kind::Type { .. } => inner.instance_path().as_str() == here,
-            Kind::Constant { .. } | Kind::Enum { .. } => inner.instance().is_string() && inner.instance_path().as_str() != here,
-            _ => false,
-        })
+        !errors
+            .iter()
+            .take(LOOKED_AT)
+            .any(|inner| match inner.kind() {
+                Kind::Type { .. } => inner.instance_path().as_str() == here,
+                Kind::Constant { .. } | Kind::Enum { .. } => {
+                    inner.instance().is_string() && inner.instance_path().as_str() != here
+                }
+                _ => false,
+            })
     };
-    let mut meant = context.iter().filter(|errors| !errors.is_empty()).filter(is_meant);
+    let mut meant = context
+        .iter()
+        .filter(|errors| !errors.is_empty())
+        .filter(is_meant);
     if let (Some(only), None) = (meant.next(), meant.next()) {
-        return only.iter().take(LOOKED_AT).flat_map(|inner| explain(root, inner)).collect();
+        return only
+            .iter()
+            .take(LOOKED_AT)
+            .flat_map(|inner| explain(root, inner))
+            .collect();
     }
     let mut wanted: Vec<String> = Vec::new();
     let mut all_types = true;
     for errors in context {
-        let Some(first) = errors.first() else { continue };
+        let Some(first) = errors.first() else {
+            continue;
+        };
         let words = match first.kind() {
             Kind::Type { kind } if first.instance_path().as_str() == here => type_names(kind),
             _ => {
                 all_types = false;
-                explain(root, first).into_iter().next().map(|said| said.message).unwrap_or_default()
+                explain(root, first)
+                    .into_iter()
+                    .next()
+                    .map(|said| said.message)
+                    .unwrap_or_default()
             }
         };
         if !wanted.contains(&words) {
@@ -230,10 +356,20 @@ fn alternatives(
         }
     }
     let message = if all_types && !wanted.is_empty() {
-        format!("{} must be {}, got {}", about.label, wanted.join(" or "), shown_with_type(error.instance()))
+        format!(
+            "{} must be {}, got {}",
+            about.label,
+            wanted.join(" or "),
+            shown_with_type(error.instance())
+        )
     } else {
         wanted.truncate(3);
-        format!("{} fits none of the {} forms allowed ({})", about.label, context.len(), wanted.join("; "))
+        format!(
+            "{} fits none of the {} forms allowed ({})",
+            about.label,
+            context.len(),
+            wanted.join("; ")
+        )
     };
     vec![about.said(error, message, None)]
 }
@@ -252,7 +388,11 @@ fn label(pointer: &str) -> String {
             label.push_str(&token);
         }
     }
-    if label.is_empty() { "the value".to_owned() } else { label }
+    if label.is_empty() {
+        "the value".to_owned()
+    } else {
+        label
+    }
 }
 
 fn type_names(kind: &TypeKind) -> String {
@@ -284,7 +424,9 @@ fn shown(value: &Value) -> String {
 fn shown_with_type(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("a list of {}", plural(items.len() as u64, "item")),
-        Value::Object(object) => format!("an object of {}", plural(object.len() as u64, "property")),
+        Value::Object(object) => {
+            format!("an object of {}", plural(object.len() as u64, "property"))
+        }
         Value::String(_) => format!("the text {}", excerpt(value, SHOWN_BYTES)),
         _ => excerpt(value, SHOWN_BYTES),
     }
@@ -296,8 +438,13 @@ fn text_that_is_a_number(value: &Value, wanted: &str) -> Option<String> {
     if is_number && (wanted.contains("number") || wanted.contains("integer")) {
         return Some("write it without quotes".to_owned());
     }
-    let comma = text.trim().replacen(',', ".", 1).parse::<f64>().is_ok_and(f64::is_finite);
-    (comma && wanted.contains("number")).then(|| "write it without quotes and with a decimal point".to_owned())
+    let comma = text
+        .trim()
+        .replacen(',', ".", 1)
+        .parse::<f64>()
+        .is_ok_and(f64::is_finite);
+    (comma && wanted.contains("number"))
+        .then(|| "write it without quotes and with a decimal point".to_owned())
 }
 
 fn sized(about: &About<'_>, value: &Value, wanted: String) -> String {
@@ -341,12 +488,21 @@ fn format_name(format: &str) -> String {
 
 /// The value itself if it is small, else the start of its text.
 fn carried(value: &Value) -> Value {
-    if weight(value, CARRIED_BYTES).is_some() { value.clone() } else { Value::String(outline(value)) }
+    if weight(value, CARRIED_BYTES).is_some() {
+        value.clone()
+    } else {
+        Value::String(outline(value))
+    }
 }
 
 fn outline(value: &Value) -> String {
     match value {
-        Value::String(text) => excerpt(&Value::String(text.chars().take(SHOWN_BYTES * 2).collect()), SHOWN_BYTES * 2) + "…",
+        Value::String(text) => {
+            excerpt(
+                &Value::String(text.chars().take(SHOWN_BYTES * 2).collect()),
+                SHOWN_BYTES * 2,
+            ) + "…"
+        }
         _ => format!("({})", shown_with_type(value)),
     }
 }
@@ -357,9 +513,13 @@ fn weight(value: &Value, room: usize) -> Option<usize> {
         Value::Null | Value::Bool(_) => room.checked_sub(5),
         Value::Number(number) => room.checked_sub(number.as_str().len()),
         Value::String(text) => room.checked_sub(text.len() + 2),
-        Value::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| weight(item, room.checked_sub(1)?)),
+        Value::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
+            weight(item, room.checked_sub(1)?)
+        }),
         Value::Object(object) => object
             .iter()
-            .try_fold(room.checked_sub(2)?, |room, (key, item)| weight(item, room.checked_sub(key.len() + 4)?)),
+            .try_fold(room.checked_sub(2)?, |room, (key, item)| {
+                weight(item, room.checked_sub(key.len() + 4)?)
+            }),
     }
 }

@@ -13,7 +13,11 @@ const IN_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 const IN_PLACE_MAPS: [&str; 1] = ["dependentSchemas"];
 /// Keywords that apply a schema to a part of the value.
 const BELOW: [&str; 6] = [
-    "additionalProperties", "items", "contains", "propertyNames", "unevaluatedItems",
+    "additionalProperties",
+    "items",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
     "unevaluatedProperties",
 ];
 const BELOW_LISTS: [&str; 1] = ["prefixItems"];
@@ -22,12 +26,44 @@ const BELOW_MAPS: [&str; 2] = ["properties", "patternProperties"];
 const KEPT_MAPS: [&str; 2] = ["$defs", "definitions"];
 const KEPT: [&str; 1] = ["contentSchema"];
 const OTHERS: [&str; 38] = [
-    "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-    "multipleOf", "minLength", "maxLength", "pattern", "format", "minItems", "maxItems",
-    "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties", "required",
-    "dependentRequired", "title", "description", "default", "examples", "deprecated", "readOnly",
-    "writeOnly", "contentEncoding", "contentMediaType", "$id", "$schema", "$ref", "$anchor",
-    "$dynamicRef", "$dynamicAnchor", "$comment", "$vocabulary",
+    "type",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minContains",
+    "maxContains",
+    "minProperties",
+    "maxProperties",
+    "required",
+    "dependentRequired",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "contentEncoding",
+    "contentMediaType",
+    "$id",
+    "$schema",
+    "$ref",
+    "$anchor",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "$comment",
+    "$vocabulary",
 ];
 
 /// How a schema stands to the one that holds it.
@@ -39,8 +75,13 @@ pub enum Relation {
 }
 
 /// The schemas directly inside of a schema, references aside: keyword, key or index in it.
-pub fn children<'a>(schema: &'a Value, mut visit: impl FnMut(Relation, &str, Option<&str>, &'a Value)) {
-    let Some(object) = schema.as_object() else { return };
+pub fn children<'a>(
+    schema: &'a Value,
+    mut visit: impl FnMut(Relation, &str, Option<&str>, &'a Value),
+) {
+    let Some(object) = schema.as_object() else {
+        return;
+    };
     for (keyword, value) in object {
         let is = |list: &[&str]| list.contains(&keyword.as_str());
         let relation = if is(&IN_PLACE) || is(&IN_PLACE_LISTS) || is(&IN_PLACE_MAPS) {
@@ -87,17 +128,30 @@ pub fn anchored<'a>(root: &'a Value, name: &str) -> Option<&'a Value> {
 /// Everything wrong with a schema, but for what only compiling it shows.
 pub fn check(root: &Value) -> Vec<SchemaMistake> {
     if !(root.is_object() || root.is_boolean()) {
-        return vec![SchemaMistake::new("", "a schema is an object").help("write `type: object` and `properties`")];
+        return vec![
+            SchemaMistake::new("", "a schema is an object")
+                .help("write `type: object` and `properties`"),
+        ];
     }
     if count(root, MAX_SCHEMA_NODES).is_none() {
-        return vec![SchemaMistake::new("", format!("the schema has more than {MAX_SCHEMA_NODES} values"))
-            .help("describe less, or use `$defs` and `$ref`")];
+        return vec![
+            SchemaMistake::new(
+                "",
+                format!("the schema has more than {MAX_SCHEMA_NODES} values"),
+            )
+            .help("describe less, or use `$defs` and `$ref`"),
+        ];
     }
     if let Some(dialect) = root.get("$schema").and_then(Value::as_str)
         && dialect.trim_end_matches('#') != DIALECT
     {
-        return vec![SchemaMistake::new("/$schema", format!("the dialect `{dialect}` is not supported"))
-            .help(format!("use `{DIALECT}`"))];
+        return vec![
+            SchemaMistake::new(
+                "/$schema",
+                format!("the dialect `{dialect}` is not supported"),
+            )
+            .help(format!("use `{DIALECT}`")),
+        ];
     }
     let mut mistakes = Vec::new();
     for error in jsonschema::draft202012::meta::validator().iter_errors(root) {
@@ -124,35 +178,54 @@ fn check_parts(root: &Value, mistakes: &mut Vec<SchemaMistake>) {
             let at = format!("{pointer}/{keyword}");
             if !reference.starts_with('#') {
                 mistakes.push(
-                    SchemaMistake::new(at, format!("the reference `{reference}` leads out of the schema"))
-                        .help("copy what it names into `$defs`, and refer to `#/$defs/...`"),
+                    SchemaMistake::new(
+                        at,
+                        format!("the reference `{reference}` leads out of the schema"),
+                    )
+                    .help("copy what it names into `$defs`, and refer to `#/$defs/...`"),
                 );
-            } else if super::resolve(root, reference).is_none_or(|found| !(found.is_object() || found.is_boolean())) {
+            } else if super::resolve(root, reference)
+                .is_none_or(|found| !(found.is_object() || found.is_boolean()))
+            {
                 mistakes.push(
-                    SchemaMistake::new(at, format!("the reference `{reference}` leads to no schema"))
-                        .help(reference_help(root, reference)),
+                    SchemaMistake::new(
+                        at,
+                        format!("the reference `{reference}` leads to no schema"),
+                    )
+                    .help(reference_help(root, reference)),
                 );
             }
         }
         if !pointer.is_empty() && schema.get("$id").is_some() {
             mistakes.push(
-                SchemaMistake::new(format!("{pointer}/$id"), "`$id` inside of a schema starts another one")
-                    .help("remove it, and refer by `#/$defs/...`"),
+                SchemaMistake::new(
+                    format!("{pointer}/$id"),
+                    "`$id` inside of a schema starts another one",
+                )
+                .help("remove it, and refer by `#/$defs/...`"),
             );
         }
-        for keyword in schema.as_object().into_iter().flat_map(|object| object.keys()) {
+        for keyword in schema
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.keys())
+        {
             if let Some(known) = misspelt(keyword) {
                 mistakes.push(
                     SchemaMistake::new(
                         format!("{pointer}/{}", escaped(keyword)),
                         format!("`{keyword}` is no keyword of JSON Schema"),
                     )
-                    .help(format!("did you mean `{known}`? (an own keyword begins with `x-`)")),
+                    .help(format!(
+                        "did you mean `{known}`? (an own keyword begins with `x-`)"
+                    )),
                 );
             }
         }
         children(schema, |_, keyword, key, child| {
-            let below = key.map(|key| format!("/{}", escaped(key))).unwrap_or_default();
+            let below = key
+                .map(|key| format!("/{}", escaped(key)))
+                .unwrap_or_default();
             left.push((format!("{pointer}/{keyword}{below}"), child));
         });
     }
@@ -183,11 +256,15 @@ fn misspelt(keyword: &str) -> Option<&'static str> {
         return Some("x-unit");
     }
     let near = nearest(keyword, known_keywords())?;
-    (strsim::damerau_levenshtein(&keyword.to_lowercase(), &near.to_lowercase()) <= 2).then_some(near)
+    (strsim::damerau_levenshtein(&keyword.to_lowercase(), &near.to_lowercase()) <= 2)
+        .then_some(near)
 }
 
 fn type_help(root: &Value, pointer: &str) -> Option<String> {
-    let value = root.pointer(pointer)?.as_str().filter(|_| pointer.ends_with("/type"))?;
+    let value = root
+        .pointer(pointer)?
+        .as_str()
+        .filter(|_| pointer.ends_with("/type"))?;
     let near = match value {
         "float" | "double" => Some("number"),
         "int" => Some("integer"),
@@ -196,14 +273,23 @@ fn type_help(root: &Value, pointer: &str) -> Option<String> {
         "list" | "tuple" => Some("array"),
         "dict" | "map" => Some("object"),
         "None" => Some("null"),
-        _ => nearest(value, ["string", "number", "integer", "boolean", "array", "object", "null"]),
+        _ => nearest(
+            value,
+            [
+                "string", "number", "integer", "boolean", "array", "object", "null",
+            ],
+        ),
     }?;
     Some(format!("did you mean `{near}`?"))
 }
 
 fn reference_help(root: &Value, reference: &str) -> String {
     let defined = ["$defs", "definitions"].into_iter().flat_map(|keyword| {
-        let names = root.get(keyword).and_then(Value::as_object).into_iter().flat_map(|defs| defs.keys());
+        let names = root
+            .get(keyword)
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(|defs| defs.keys());
         names.map(move |name| format!("#/{keyword}/{name}"))
     });
     let defined: Vec<String> = defined.collect();
@@ -219,13 +305,18 @@ pub fn uncompilable(root: &Value, error: &ValidationError<'_>) -> SchemaMistake 
     let is_pattern = matches!(error.kind(), ValidationErrorKind::Format { format } if format == "regex")
         || pointer.contains("/pattern")
         || error.instance().is_string();
-    let pointer = if is_pattern { pattern_pointer(root, error).unwrap_or(pointer) } else { pointer };
+    let pointer = if is_pattern {
+        pattern_pointer(root, error).unwrap_or(pointer)
+    } else {
+        pointer
+    };
     if is_pattern {
         let pattern = error.instance().as_str().unwrap_or_default().to_owned();
         SchemaMistake::new(pointer, format!("the pattern `{pattern}` cannot be used"))
             .help("patterns have no look-ahead, look-behind or back-references, and a bounded size")
     } else {
-        SchemaMistake::new(pointer, format!("the schema cannot be used: {error}")).help("simplify it")
+        SchemaMistake::new(pointer, format!("the schema cannot be used: {error}"))
+            .help("simplify it")
     }
 }
 
@@ -237,11 +328,16 @@ fn pattern_pointer(root: &Value, error: &ValidationError<'_>) -> Option<String> 
         if schema.get("pattern").and_then(Value::as_str) == Some(pattern) {
             return Some(format!("{pointer}/pattern"));
         }
-        if schema.get("patternProperties").is_some_and(|map| map.get(pattern).is_some()) {
+        if schema
+            .get("patternProperties")
+            .is_some_and(|map| map.get(pattern).is_some())
+        {
             return Some(format!("{pointer}/patternProperties/{}", escaped(pattern)));
         }
         children(schema, |_, keyword, key, child| {
-            let below = key.map(|key| format!("/{}", escaped(key))).unwrap_or_default();
+            let below = key
+                .map(|key| format!("/{}", escaped(key)))
+                .unwrap_or_default();
             left.push((format!("{pointer}/{keyword}{below}"), child));
         });
     }
@@ -265,4 +361,3 @@ fn count(value: &Value, limit: usize) -> Option<usize> {
     }
     Some(found)
 }
-

@@ -1,0 +1,292 @@
+//! From a package's files to functions that can be called: the steps of a deploy that
+//! need no server, in their order.
+
+use std::sync::Arc;
+
+use model::executor::{CallFiles, Events, ImportPolicy, Inspection};
+use model::{
+    Bundle, CancelToken, Engine, ErrorKind, Executor, ExecutorError, FunctionSpec, Job, Limits,
+    Manifest, Operation, Outcome, PackageVersion, Tree,
+};
+use serde_json::Value;
+
+use crate::code;
+use crate::dependencies::{self, DependencyError, Lock, Resolver, Vendored};
+use crate::engine;
+use crate::manifest::ManifestSource;
+use crate::problem::{PackageError, Problem, Step};
+use crate::schema::Schema;
+use crate::testing::CaseResult;
+use crate::version;
+
+/// What the caller decides.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub policy: ImportPolicy,
+    /// Finds dependencies; its `cancel` also stops the rest.
+    pub resolver: Resolver,
+    /// Whether the manifest's test cases are run to choose the engine, as a deploy does.
+    /// Without, a module that is missing only in the middle of a call is found at that call.
+    pub run_test_cases: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            policy: ImportPolicy::default(),
+            resolver: Resolver::default(),
+            run_test_cases: true,
+        }
+    }
+}
+
+/// A package that is ready to be called.
+#[derive(Debug)]
+pub struct Prepared {
+    pub version: PackageVersion,
+    pub manifest: Manifest,
+    pub bundle: Arc<Bundle>,
+    /// In the manifest's order.
+    pub functions: Vec<PreparedFunction>,
+    pub lock: Lock,
+    /// The dependencies as the sandbox sees them; their tree is the bundle's.
+    pub dependencies: Vendored,
+    pub inspection: Inspection,
+    /// Of the package as a whole, such as imports that nothing uses.
+    pub warnings: Vec<String>,
+}
+
+impl Prepared {
+    pub fn function(&self, id: &str) -> Option<&PreparedFunction> {
+        self.functions
+            .iter()
+            .find(|function| function.spec.id.as_str() == id)
+    }
+
+    /// The distribution that has no WASI build, for a module that a call did not find: such
+    /// a call is worth running in Docker.
+    pub fn native_distribution_of(&self, module: &str) -> Option<&str> {
+        self.dependencies.native_distribution_of(module)
+    }
+}
+
+/// One function of a prepared package.
+#[derive(Debug)]
+pub struct PreparedFunction {
+    pub spec: FunctionSpec,
+    pub engine: Engine,
+    /// Why that engine, for people: `numpy has no WASI build, imported by solve.py:3`.
+    pub engine_reason: String,
+    pub inputs_schema: Schema,
+    pub outputs_schema: Option<Schema>,
+    /// The manifest's, else the handler's documentation.
+    pub description: Option<String>,
+    pub warnings: Vec<String>,
+    /// Whether the handler described itself. If not, schemas that the manifest does not
+    /// give have still to be asked of the engine, and accept everything until then.
+    pub described: bool,
+    /// The test cases, if they were run to choose the engine.
+    pub cases: Option<Vec<CaseResult>>,
+}
+
+/// Why a package could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The author has to change something.
+    #[error("{0}")]
+    Package(PackageError),
+    /// The engine failed, not the package.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+    /// There are dependencies and no `uv` to resolve them.
+    #[error("{0}")]
+    NoResolver(String),
+    /// The package index did not answer: try again.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<PackageError> for PrepareError {
+    fn from(error: PackageError) -> Self {
+        Self::Package(error)
+    }
+}
+
+impl From<Problem> for PrepareError {
+    fn from(problem: Problem) -> Self {
+        Self::Package(problem.into())
+    }
+}
+
+impl From<DependencyError> for PrepareError {
+    fn from(error: DependencyError) -> Self {
+        match error {
+            DependencyError::Package(error) => Self::Package(error),
+            DependencyError::NoResolver(message) => Self::NoResolver(message),
+            DependencyError::Unavailable(message) => Self::Unavailable(message),
+            DependencyError::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Checks a package's code, locks its dependencies, chooses each function's engine and
+/// derives its schemas. `executor` is the sandbox; `progress` hears of each step as it
+/// begins.
+///
+/// Nothing outside of the resolver's cache is changed. Cancelling `options.resolver.cancel`
+/// ends it with `PrepareError::Cancelled`.
+pub fn prepare(
+    tree: &Arc<Tree>,
+    source: &ManifestSource,
+    executor: &dyn Executor,
+    options: &Options,
+    progress: &dyn Fn(Step, &str),
+) -> Result<Prepared, PrepareError> {
+    let manifest = &source.manifest;
+    let sandbox = Sandbox {
+        executor,
+        cancel: &options.resolver.cancel,
+    };
+    let has_code = tree.files().iter().any(|(path, _)| path.ends_with(".py"));
+
+    progress(Step::Code, "checking the code");
+    let mut bundle = Bundle {
+        app: tree.clone(),
+        ..Bundle::default()
+    };
+    let mut inspection = Inspection::default();
+    if has_code {
+        inspection = sandbox.inspect(&bundle, &options.policy)?;
+        PackageError::unless_empty(code::problems(&inspection, &options.policy), ())?;
+    }
+
+    progress(Step::Dependencies, "resolving dependencies");
+    let requirements = dependencies::of_package(tree, source)?;
+    let lock = options.resolver.lock(&requirements)?;
+    let mut vendored = options.resolver.vendor(&lock)?;
+    if has_code && !lock.is_empty() {
+        engine::take_out_unavailable(&sandbox, &mut vendored)?;
+        bundle.deps = vendored.tree.clone();
+        // Again, for which imports are found now.
+        inspection = sandbox.inspect(&bundle, &options.policy)?;
+    }
+
+    let unused: Vec<_> = inspection
+        .imports
+        .iter()
+        .filter(|found| code::can_leave_out(found))
+        .collect();
+    let warnings = unused
+        .iter()
+        .map(|found| code::unused_warning(found))
+        .collect();
+    bundle.left_out = unused.into_iter().map(|found| found.at.clone()).collect();
+    let bundle = Arc::new(bundle);
+
+    progress(Step::Engine, "choosing the engine");
+    let package = engine::Package {
+        source,
+        bundle: &bundle,
+        vendored: &vendored,
+        inspection: &inspection,
+    };
+    let mut functions = Vec::new();
+    let mut problems = Vec::new();
+    for spec in &manifest.functions {
+        match engine::choose(&sandbox, &package, spec, options.run_test_cases, progress) {
+            Ok(function) => functions.push(function),
+            Err(PrepareError::Package(error)) => problems.extend(error.problems),
+            Err(error) => return Err(error),
+        }
+    }
+    problems.dedup();
+    PackageError::unless_empty(problems, ())?;
+    Ok(Prepared {
+        version: version::of(tree, &manifest.version),
+        manifest: manifest.clone(),
+        bundle,
+        functions,
+        lock,
+        dependencies: vendored,
+        inspection,
+        warnings,
+    })
+}
+
+/// The executor, with what every job of a preparation has in common.
+pub(crate) struct Sandbox<'a> {
+    pub executor: &'a dyn Executor,
+    pub cancel: &'a CancelToken,
+}
+
+impl Sandbox<'_> {
+    /// Runs a job; an outcome that is ours or the caller's doing is an error.
+    pub fn run(
+        &self,
+        bundle: &Arc<Bundle>,
+        operation: Operation,
+        limits: Limits,
+        deterministic: bool,
+    ) -> Result<Outcome, PrepareError> {
+        if self.cancel.is_cancelled() {
+            return Err(PrepareError::Cancelled);
+        }
+        let files: Arc<dyn CallFiles> = Arc::new(());
+        let events: Arc<dyn Events> = Arc::new(());
+        let job = Job {
+            bundle: bundle.clone(),
+            operation,
+            limits,
+            deterministic,
+            files,
+            events,
+            cancel: self.cancel.clone(),
+        };
+        let outcome = self.executor.run(&job)?;
+        match &outcome.result {
+            Err(failure) if failure.kind == ErrorKind::Internal => {
+                Err(ExecutorError::Internal(failure.message.clone()).into())
+            }
+            Err(failure) if failure.kind == ErrorKind::EngineUnavailable => {
+                Err(ExecutorError::Unavailable(failure.message.clone()).into())
+            }
+            Err(failure) if failure.kind == ErrorKind::Cancelled => Err(PrepareError::Cancelled),
+            _ => Ok(outcome),
+        }
+    }
+
+    fn inspect(&self, bundle: &Bundle, policy: &ImportPolicy) -> Result<Inspection, PrepareError> {
+        let bundle = Arc::new(Bundle {
+            app: bundle.app.clone(),
+            deps: bundle.deps.clone(),
+            left_out: Vec::new(),
+        });
+        let operation = Operation::Inspect {
+            policy: policy.clone(),
+        };
+        match self
+            .run(&bundle, operation, Limits::default(), false)?
+            .result
+        {
+            Ok(value) => decoded(value, "inspection"),
+            Err(failure) => Err(Problem::new(
+                Step::Code,
+                format!("the code cannot be checked: {}", failure.message),
+            )
+            .help("make the package's modules smaller")
+            .into()),
+        }
+    }
+}
+
+/// What the executor answered, as what it must be.
+pub(crate) fn decoded<T: serde::de::DeserializeOwned>(
+    value: Value,
+    what: &str,
+) -> Result<T, PrepareError> {
+    serde_json::from_value(value).map_err(|error| {
+        ExecutorError::Internal(format!("the sandbox's {what} cannot be read: {error}")).into()
+    })
+}

@@ -502,7 +502,7 @@ impl Package<'_> {
 
     /// The innermost of the package's own frames.
     fn author_frame(&self, failure: &Failure) -> Option<(String, u32)> {
-        let frames = failure.traceback.as_deref()?.lines().filter_map(|line| {
+        let mut frames = failure.traceback.as_deref()?.lines().filter_map(|line| {
             let rest = line.trim_start().strip_prefix("File \"")?;
             let (file, rest) = rest.split_once('"')?;
             let line: String = rest
@@ -514,7 +514,7 @@ impl Package<'_> {
             self.bundle.app.file(file)?;
             Some((file.to_owned(), line.parse().ok()?))
         });
-        frames.last()
+        frames.next_back()
     }
 }
 

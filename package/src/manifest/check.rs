@@ -8,6 +8,7 @@ use model::FunctionId;
 use serde_json::{Value, json};
 
 use super::SCHEMA;
+use super::meaning::completed;
 use super::document::{Content, Node};
 use crate::problem::{Problem, Step};
 use crate::schema::{Explained, Schema, explain};
@@ -70,14 +71,19 @@ impl<'a> Problems<'a> {
             return;
         };
         let value = node.to_value();
-        for error in validator.iter_errors(&value) {
-            for said in explain(Some(schema), &error) {
-                self.violation(base, said);
+        let said: Vec<Explained> =
+            validator.iter_errors(&value).flat_map(|error| explain(Some(schema), &error)).collect();
+        let mistyped: Vec<String> =
+            said.iter().filter(|one| one.rule == "type").map(|one| one.pointer.clone()).collect();
+        for one in said {
+            // Of another type it breaks every other rule too.
+            if one.rule == "type" || !mistyped.contains(&one.pointer) {
+                self.violation(form, base, one);
             }
         }
     }
 
-    fn violation(&mut self, base: &str, said: Explained) {
+    fn violation(&mut self, form: &str, base: &str, said: Explained) {
         let pointer = format!("{base}{}", said.pointer);
         let name = said
             .pointer
@@ -100,36 +106,27 @@ impl<'a> Problems<'a> {
                 self.key(&pointer, said.message, Some(format!("add `{key}`")));
             }
             _ => {
-                let help = self.trap(&pointer, &name, &said);
-                let help = help
-                    .or(said.help)
-                    .or_else(|| default_help(&said.rule, &name));
-                self.value_with(&pointer, said.message, help);
+                let trap = self.trap(form, &pointer, &name, &said);
+                let help = trap.or(said.help).or_else(|| default_help(&said.rule, &name));
+                let message = reworded(&said.rule, &name, &said.value).unwrap_or(said.message);
+                let at = self.document.position(&pointer);
+                self.push(at.line, at.column, message, help);
             }
         }
     }
 
-    fn value_with(&mut self, pointer: &str, message: String, help: Option<String>) {
-        let at = self.document.position(pointer);
-        self.push(at.line, at.column, message, help);
-    }
-
     /// Mistakes that the notation lays: `3.10` is a number, `yes` is text.
-    fn trap(&self, pointer: &str, name: &str, said: &Explained) -> Option<String> {
+    fn trap(&self, form: &str, pointer: &str, name: &str, said: &Explained) -> Option<String> {
         let node = self.document.pointer(pointer)?;
         let Content::Scalar { value, plain } = &node.content else {
             return None;
         };
         match (said.rule.as_str(), value, plain) {
             ("type", Value::Number(_), Some(text)) if said.message.contains("must be text") => {
-                let separator = if self.file.ends_with(".toml") {
-                    " = "
-                } else {
-                    ": "
-                };
-                Some(format!(
-                    "without quotes {text} is a number: write {name}{separator}\"{text}\""
-                ))
+                let separator = if self.file.ends_with(".toml") { " = " } else { ": " };
+                let is_semantic = pointer == "/versioning/version" || (form == "several" && pointer == "/version");
+                let full = if is_semantic { completed(text) } else { text.clone() };
+                Some(format!("without quotes {text} is a number: write {name}{separator}\"{full}\""))
             }
             ("type", Value::String(text), Some(_)) if said.message.contains("true or false") => {
                 match text.to_lowercase().as_str() {
@@ -167,9 +164,20 @@ impl<'a> Problems<'a> {
     }
 }
 
+/// What a pattern means, in place of the pattern.
+fn reworded(rule: &str, name: &str, value: &Value) -> Option<String> {
+    let text = value.as_str().filter(|_| matches!(rule, "pattern" | "maxLength"))?;
+    match name {
+        "name" => Some(format!("`{text}` is not a name for a function or package")),
+        "python_version" => Some(format!("`{text}` is not a Python version that can be asked for")),
+        _ => None,
+    }
+}
+
 fn default_help(rule: &str, name: &str) -> Option<String> {
     match rule {
         "minimum" | "maximum" => Some(format!("change `{name}`")),
+        "minProperties" => Some("add one".to_owned()),
         "type" | "enum" | "format" => Some("correct it, or remove the key".to_owned()),
         _ => None,
     }

@@ -474,15 +474,7 @@ pub fn semantic(problems: &mut Problems<'_>, pointer: &str, text: &str) -> Optio
             );
         }
         Err(_) => {
-            let bare = text.trim().trim_start_matches(['v', 'V']);
-            let mut parts: Vec<&str> = bare.split('.').collect();
-            parts.resize(parts.len().max(3), "0");
-            let guess = parts.join(".");
-            let guess = if semver::Version::parse(&guess).is_ok() {
-                guess
-            } else {
-                "1.0.0".to_owned()
-            };
+            let guess = completed(text);
             problems.value(
                 pointer,
                 format!("`{text}` is not a semantic version"),
@@ -491,4 +483,13 @@ pub fn semantic(problems: &mut Problems<'_>, pointer: &str, text: &str) -> Optio
         }
     }
     None
+}
+
+/// The semantic version that was most likely meant.
+pub fn completed(text: &str) -> String {
+    let bare = text.trim().trim_start_matches(['v', 'V']);
+    let mut parts: Vec<&str> = bare.split('.').collect();
+    parts.resize(parts.len().max(3), "0");
+    let guess = parts.join(".");
+    if semver::Version::parse(&guess).is_ok() { guess } else { "1.0.0".to_owned() }
 }

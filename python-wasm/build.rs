@@ -38,9 +38,10 @@ fn main() -> Result<()> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let guest = out.join("guest");
     copy_sources(Path::new("guest"), &guest)?;
+    pack_stdlib(&out)?;
     for flavour in FLAVOURS {
-        let site = guest.join("site");
-        let mut path = vec![guest.as_path(), site.as_path()];
+        let (site, export) = (guest.join("site"), out.join("export"));
+        let mut path = vec![guest.as_path(), site.as_path(), export.as_path()];
         path.extend(flavour.python_path.iter().map(Path::new));
         for seed in 0..SEEDS {
             let component = out.join(format!("{}-{seed}.wasm", flavour.name));
@@ -51,7 +52,7 @@ fn main() -> Result<()> {
             fs::remove_file(&component)?;
         }
     }
-    pack_stdlib(&out)
+    Ok(())
 }
 
 /// Copies the guest's Python files, so that the interpreter writes no bytecode beside them.

@@ -6,9 +6,13 @@ mod common;
 
 use std::path::Path;
 
+use common::scripted::{SOLVE, Scripted, import, missing, run};
 use common::{SINGLE, tree};
 use mecapy_package::dependencies::{self, DependencyError, Lock, PYTEST, Requirement, Resolver, Vendored};
-use mecapy_package::{Archive, manifest};
+use mecapy_package::{Archive, Options, manifest, run_tests};
+use model::executor::{Inspection, TestReport, TestResult};
+use model::{Engine, Failure};
+use serde_json::{Map, Value, json};
 
 fn requirements(text: &str) -> Vec<Requirement> {
     let archive = Archive { tree: tree(&[("mecapy.yaml", SINGLE), ("handler.py", ""), ("requirements.txt", text)]), script: None };
@@ -131,4 +135,66 @@ fn pytest_is_had_in_the_same_way() {
     assert_eq!(vendored.native_modules().count(), 0);
     let pytest = vendored.distributions.iter().find(|one| one.name == "pytest").unwrap();
     assert_eq!(format!("pytest=={}", pytest.version), PYTEST);
+}
+
+#[test]
+fn tests_that_fail_are_told() {
+    let files = [SOLVE[0], SOLVE[1], ("tests/test_handler.py", "")];
+    let test = |name: &str, outcome: &str| TestResult { name: name.to_owned(), outcome: outcome.to_owned(), message: Some("assert 1 == 2".to_owned()) };
+    let tests = TestReport {
+        passed: 1, failed: 1, skipped: 0,
+        tests: vec![test("tests/test_handler.py::test_a", "passed"), test("tests/test_handler.py::test_b", "failed")],
+    };
+    let executor = Scripted { call: Some(|_| Ok(json!({"b": 3}))), tests: Some(tests), ..Scripted::default() };
+    let prepared = run(&executor, &files).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut options = Options::default();
+    options.resolver.cache = Some(cache.path().to_owned());
+    let report = run_tests(&prepared, &executor, &options).unwrap();
+    assert!(!report.passed());
+    let problems: Vec<_> = report.problems("mecapy.yaml").iter().map(ToString::to_string).collect();
+    assert_eq!(problems, [
+        "mecapy.yaml:8: case 1 of `beam` gave another result at `/b`: expected 2, got 3 (relative difference 3.3e-1, tolerance 1e-9); correct the function or its `expected_outputs`",
+        "tests/test_handler.py: tests/test_handler.py::test_b failed: assert 1 == 2; correct the function or its test",
+    ]);
+}
+
+
+/// A sandbox in which numpy does not import, and the handler needs it.
+fn numpy_fails(inputs: &Map<String, Value>) -> Result<Value, Failure> {
+    match inputs.get("modules") {
+        Some(modules) if modules.as_array().unwrap().contains(&json!("numpy")) => {
+            Ok(json!({"numpy": "ImportError: no _multiarray_umath"}))
+        }
+        Some(_) => Ok(json!({})),
+        None => Ok(json!({"b": 2})),
+    }
+}
+
+#[test]
+fn a_package_that_uses_numpy_needs_docker_and_one_that_does_not_does_not() {
+    let files = [SOLVE[0], SOLVE[1], ("requirements.txt", "numpy\npyyaml\n")];
+    let inspection = |used| Inspection {
+        problems: Vec::new(),
+        imports: vec![import("yaml", "handler.py", 2, true, true), import("numpy", "handler.py", 1, used, false)],
+    };
+    let describe = [("handler:calculate".to_owned(), Err(missing("numpy", "handler.py", 1)))].into();
+    let executor = Scripted { inspection: inspection(true), describe, call: Some(numpy_fails), ..Scripted::default() };
+    let prepared = run(&executor, &files).unwrap();
+    let function = &prepared.functions[0];
+    assert_eq!((function.engine, function.engine_reason.as_str()), (Engine::Docker, "numpy has no WASI build, imported by handler.py:1"));
+    assert!(prepared.bundle.deps.entry("numpy").is_none() && prepared.bundle.deps.entry("yaml").is_some());
+    assert_eq!(prepared.native_distribution_of("numpy.linalg"), Some("numpy"));
+
+    let executor = Scripted { inspection: inspection(false), call: Some(numpy_fails), ..Scripted::default() };
+    let prepared = run(&executor, &files).unwrap();
+    assert_eq!(prepared.functions[0].engine, Engine::Sandbox);
+    assert_eq!(prepared.bundle.left_out.len(), 1);
+    assert!(prepared.lock.package("numpy").is_some());
+
+    // Through a dependency that is pure itself.
+    let describe = [("handler:calculate".to_owned(), Err(missing("numpy", "deps/fluids/numerics.py", 7)))].into();
+    let executor = Scripted { inspection: Inspection::default(), describe, call: Some(numpy_fails), ..Scripted::default() };
+    let prepared = run(&executor, &files).unwrap();
+    assert_eq!(prepared.functions[0].engine_reason, "numpy has no WASI build, imported by fluids/numerics.py:7");
 }

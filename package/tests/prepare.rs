@@ -3,74 +3,15 @@
 mod common;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use common::scripted::{MANIFEST, SOLVE, Scripted, described, doubling, import, missing, run};
 use common::tree;
-use mecapy_package::prepare::{Options, PrepareError, Prepared, prepare};
+use mecapy_package::prepare::{Options, PrepareError, prepare};
 use mecapy_package::{Archive, manifest, run_tests};
-use model::executor::{CodeProblem, FoundImport, ImportRef, Inspection, TestReport, TestResult};
-use model::outcome::MissingModule;
-use model::{Engine, ErrorKind, Executor, ExecutorError, Failure, Job, Logs, Operation, Outcome, Usage};
-use serde_json::{Value, json};
-
-/// Answers as it is told, and remembers what it was asked.
-#[derive(Default)]
-struct Scripted {
-    inspection: Inspection,
-    /// By handler; `Ok` of anything that is not here.
-    describe: HashMap<String, Result<Value, Failure>>,
-    /// By handler: what a call gives, from its inputs.
-    call: Option<fn(&serde_json::Map<String, Value>) -> Result<Value, Failure>>,
-    tests: Option<TestReport>,
-    asked: Mutex<Vec<String>>,
-    left_out: Mutex<BTreeSet<String>>,
-}
-
-impl Executor for Scripted {
-    fn engine(&self) -> Engine {
-        Engine::Sandbox
-    }
-
-    fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
-        let (name, result) = match &job.operation {
-            Operation::Inspect { .. } => ("inspect".to_owned(), Ok(serde_json::to_value(&self.inspection).unwrap())),
-            Operation::Describe { handler } => {
-                let answer = self.describe.get(&handler.to_string()).cloned();
-                (format!("describe {handler}"), answer.unwrap_or_else(|| Ok(described(json!({"type": "object"})))))
-            }
-            Operation::Call { handler, inputs } => {
-                (format!("call {handler} {}", Value::Object(inputs.clone())), self.call.map_or(Ok(Value::Null), |call| call(inputs)))
-            }
-            Operation::Test => {
-                assert!(job.bundle.deps.entry("pytest").is_some());
-                ("test".to_owned(), Ok(serde_json::to_value(self.tests.as_ref().unwrap()).unwrap()))
-            }
-        };
-        self.asked.lock().unwrap().push(name);
-        self.left_out.lock().unwrap().extend(job.bundle.left_out.iter().map(|one| format!("{}:{}", one.file, one.line)));
-        Ok(Outcome { result, logs: Logs::default(), warnings: Vec::new(), usage: Usage::default() })
-    }
-}
-
-fn described(inputs: Value) -> Value {
-    json!({"inputs_schema": inputs, "outputs_schema": null, "description": "Documentation."})
-}
-
-fn import(module: &str, file: &str, line: u32, used: bool, available: bool) -> FoundImport {
-    let at = ImportRef { module: module.to_owned(), file: file.to_owned(), line };
-    FoundImport { at, used, available, guarded: false }
-}
-
-fn missing(name: &str, file: &str, line: u32) -> Failure {
-    let missing = MissingModule { name: name.to_owned(), file: Some(file.to_owned()), line: Some(line) };
-    Failure { missing_module: Some(missing), ..Failure::new(ErrorKind::Exception, format!("No module named '{name}'")) }
-}
-
-fn run(executor: &Scripted, files: &[(&str, &str)]) -> Result<Prepared, PrepareError> {
-    let archive = Archive { tree: tree(files), script: None };
-    let source = manifest::read(&archive).unwrap_or_else(|error| panic!("{error}"));
-    prepare(&archive.tree, &source, executor, &Options::default(), &|_, _| {})
-}
+use model::executor::{CodeProblem, Inspection};
+use model::{Engine, ErrorKind, Executor, ExecutorError, Failure, Job, Logs, Outcome, Usage};
+use serde_json::json;
 
 fn said(executor: &Scripted, files: &[(&str, &str)]) -> Vec<String> {
     match run(executor, files) {
@@ -78,13 +19,6 @@ fn said(executor: &Scripted, files: &[(&str, &str)]) -> Vec<String> {
         Err(error) => panic!("{error:?}"),
         Ok(prepared) => panic!("{:?}", prepared.functions),
     }
-}
-
-const MANIFEST: &str = "version: \"1.0\"\nmetadata:\n  name: beam\nversioning:\n  version: \"1.2.3\"\nquality:\n  test_cases:\n    - inputs: {a: 1}\n      expected_outputs: {b: 2}\n";
-const SOLVE: [(&str, &str); 2] = [("mecapy.yaml", MANIFEST), ("handler.py", "import numpy\n\ndef calculate(inputs):\n    return {}\n")];
-
-fn doubling(inputs: &serde_json::Map<String, Value>) -> Result<Value, Failure> {
-    Ok(json!({"b": inputs["a"].as_f64().unwrap_or(0.0) * 2.0, "more": true}))
 }
 
 #[test]
@@ -210,28 +144,6 @@ fn derived_schemas_check_the_test_cases() {
         ["mecapy.yaml:8: case 1 of `beam`: a must be at least 5 mm, got 1; correct its inputs or the inputs schema"]);
     let describe = HashMap::from([("handler:calculate".to_owned(), Ok(described(json!({"type": "float"}))))]);
     assert!(said(&Scripted { describe, ..Scripted::default() }, &SOLVE)[0].contains("the inputs schema of `beam` cannot be used: at `/type`"));
-}
-
-#[test]
-fn tests_that_fail_are_told() {
-    let files = [SOLVE[0], SOLVE[1], ("tests/test_handler.py", "")];
-    let test = |name: &str, outcome: &str| TestResult { name: name.to_owned(), outcome: outcome.to_owned(), message: Some("assert 1 == 2".to_owned()) };
-    let tests = TestReport {
-        passed: 1, failed: 1, skipped: 0,
-        tests: vec![test("tests/test_handler.py::test_a", "passed"), test("tests/test_handler.py::test_b", "failed")],
-    };
-    let executor = Scripted { call: Some(|_| Ok(json!({"b": 3}))), tests: Some(tests), ..Scripted::default() };
-    let prepared = run(&executor, &files).unwrap();
-    let cache = tempfile::tempdir().unwrap();
-    let mut options = Options::default();
-    options.resolver.cache = Some(cache.path().to_owned());
-    let report = run_tests(&prepared, &executor, &options).unwrap();
-    assert!(!report.passed());
-    let problems: Vec<_> = report.problems("mecapy.yaml").iter().map(ToString::to_string).collect();
-    assert_eq!(problems, [
-        "mecapy.yaml:8: case 1 of `beam` gave another result at `/b`: expected 2, got 3 (relative difference 3.3e-1, tolerance 1e-9); correct the function or its `expected_outputs`",
-        "tests/test_handler.py: tests/test_handler.py::test_b failed: assert 1 == 2; correct the function or its test",
-    ]);
 }
 
 #[test]

@@ -1,5 +1,27 @@
 """Entry module of the component: what is imported and set up here is in its image."""
 
+import posix
+
+
+def use_bytecode(packed, folder):
+    """Puts the standard library's bytecode beside its sources.
+
+    Compiling here would leave its waste in the image, and nearly double it.
+    """
+    for name in posix.listdir(packed + folder):
+        path = f"{folder}/{name}"
+        if posix.stat(packed + path).st_mode & 0o170000 != 0o040000:
+            if folder.endswith("/__pycache__"):
+                with open(packed + path, "rb") as source, open(path, "wb") as target:
+                    target.write(source.read())
+        elif name not in ("tkinter", "asyncio", "pydoc_data", "curses", "sqlite3"):
+            if name == "__pycache__" and name not in posix.listdir(folder):
+                posix.mkdir(path)
+            use_bytecode(packed, path)
+
+
+use_bytecode("/2", "/python")
+
 import gc
 
 import wit_world

@@ -35,7 +35,9 @@ def main():
     wrong = [case for case, answer in found.items() if recorded["cases"].get(case) != answer]
     for case in wrong:
         print(f"{case}\n  recorded {recorded['cases'].get(case)}\n  now      {found[case]}")
-    print(f"{len(found) - len(wrong)} of {len(found)} as recorded from pydantic {recorded['pydantic']}")
+    print(
+        f"{len(found) - len(wrong)} of {len(found)} as recorded from pydantic {recorded['pydantic']}"
+    )
     sys.exit(bool(wrong))
 
 

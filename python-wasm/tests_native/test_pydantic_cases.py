@@ -6,7 +6,9 @@ import pathlib
 import pytest
 from pydantic_cases import DIFFERENT, cases, names, outcome
 
-RECORDED = json.loads(pathlib.Path(__file__).with_name("pydantic_expected.json").read_text())["cases"]
+RECORDED = json.loads(pathlib.Path(__file__).with_name("pydantic_expected.json").read_text())[
+    "cases"
+]
 CASES = cases()
 
 

@@ -8,7 +8,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 /// Bytes of written memory that are copied back in place; what lies beyond is given back
 /// to the kernel.
-const KEEP_RESIDENT_BYTES: usize = 16 * 1024 * 1024;
+const KEEP_RESIDENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Core instances that one component is made of, with room for other flavours.
 const CORE_INSTANCES: u32 = 200;

@@ -1,6 +1,8 @@
 //! Packages made in memory, for tests.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub mod scripted;
+
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 

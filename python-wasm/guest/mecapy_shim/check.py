@@ -1,7 +1,7 @@
 """The package's own code read, never run: broken syntax, broken policy, and what it imports.
 
 Owns what a deploy says about the author's sources before anything of them is imported. It
-is a courtesy and a policy; what code may do in the end is up to the sandbox alone.
+is a courtesy and a policy; what code can do in the end is up to the sandbox alone.
 """
 
 import ast
@@ -11,39 +11,39 @@ import re
 import sys
 import tokenize
 import warnings
-from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter, PathFinder
+from importlib.machinery import ExtensionFileLoader, FrozenImporter, PathFinder
 
 MAX_BYTES = 1 << 20
-"""Largest source file: its syntax tree takes some hundred times that in memory."""
+"""Largest source file: its syntax tree takes up to a hundred times that in memory."""
 
 _ADVICE = {
-    "os": "paths are `pathlib`'s work, a call's files are `mecapy.files`',"
-    " and there are no environment variables",
-    "subprocess": "no program can be started in the sandbox: call a Python library instead",
-    "sys": "a handler has no arguments, no exit status and no import path to change:"
-    " return a value or raise an exception, and log with `mecapy.log`",
-    "socket": "there is no network: take what you need as an input, or through `mecapy.files`",
-    "ctypes": "native libraries cannot be loaded: use a pure Python package, or the Docker engine",
-    "multiprocessing": "a call has one process and one processor: use a plain loop",
-    "eval": "read numbers with `float` or `json`, literals with `ast.literal_eval`,"
-    " formulas with `sympy.parse_expr`",
-    "exec": "call a function instead of running text",
-    "compile": "call a function instead of compiling text; `re.compile` is not concerned",
+    "os": "build paths with `pathlib`, exchange files through `mecapy.files`; there are no"
+    " environment variables",
+    "subprocess": "nothing can be started in the sandbox: call a Python library instead",
+    "sys": "return a value, raise an exception, log with `mecapy.log`; there are no arguments,"
+    " and imports are found from the package's root",
+    "socket": "there is no network: take it as an input, or through `mecapy.files`",
+    "ctypes": "native libraries cannot be loaded in the sandbox: call a Python package instead",
+    "multiprocessing": "a call has one process: use a plain loop",
+    "eval": "read numbers with `float`, data with `json.loads`, literals with"
+    " `ast.literal_eval`, and formulas with a parser of formulas",
+    "exec": "write the code as a function and call that",
+    "compile": "write the code as a function and call that",
     "__import__": "use an `import` statement",
 }
+_POLICY = "this platform's policy refuses it"
 
-# Modules of the standard library whose files are there without what they stand on.
+# Modules of the standard library that are files here, and what those files stand on.
 _STANDS_ON = {
     "bz2": "_bz2", "ctypes": "_ctypes", "curses": "_curses", "dbm.gnu": "_gdbm",
     "dbm.ndbm": "_dbm", "lzma": "_lzma", "pty": "termios", "sqlite3": "_sqlite3",
     "ssl": "_ssl", "tkinter": "_tkinter", "tty": "termios", "turtle": "_tkinter",
 }  # fmt: skip
 
-_CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)
-_HOLD_TYPES = {"cast", "TypeVar", "ForwardRef", "NewType"}
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_CATCH = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+_TAKE_TYPES = {"cast", "TypeVar", "ForwardRef", "NewType"}
 _TYPE_COMMENT = re.compile(r"#\s*type:\s*(?!ignore\b)([^#\r\n]+)")
 
 
@@ -52,18 +52,16 @@ def inspect_package(policy, root="/app", is_available=None):
 
     `policy` and the answer have the JSON forms of `ImportPolicy` and `Inspection`. The
     `tests` folder at the root, hidden folders and caches are left out. `is_available`
-    tells whether a dotted module name can be imported; by default it is looked for,
-    without importing anything, in `root`, `/deps`, the standard library and the image.
+    tells whether a dotted name can be imported; without it, modules are looked for, not
+    imported, in `root`, `/deps`, the standard library and the image.
     """
     is_available = is_available or Finder([root, "/deps", *sys.path])
     own = _own_modules(root)
-    files = [_File(root, path, policy, own, is_available) for path in _sources(root)]
+    files = [_File(root, path, policy, own) for path in _sources(root)]
     problems = [problem for file in files for problem in file.problems]
     problems.sort(key=lambda x: (x["file"], x["line"], x["column"]))
-    return {
-        "problems": problems,
-        "imports": [found for file in files for found in file.found(files)],
-    }
+    imports = [found for file in files for found in file.found(files, is_available)]
+    return {"problems": problems, "imports": imports}
 
 
 class Finder:
@@ -71,6 +69,8 @@ class Finder:
 
     def __init__(self, paths):
         self.paths = list(dict.fromkeys(path for path in paths if path))
+        for path in self.paths:  # may have been looked at before it was mounted
+            sys.path_importer_cache.pop(path, None)
         self._known = {}
 
     def __call__(self, module):
@@ -81,253 +81,316 @@ class Finder:
     def _find(self, module):
         if module in sys.modules:  # the image's own: its files need not be here
             return sys.modules[module] is not None
-        top, *below = module.split(".")
-        if top == "six" and below[:1] == ["moves"]:
-            return self("six")  # makes its submodules as it goes
-        for name in (top, module):
-            if name in _STANDS_ON and not self(_STANDS_ON[name]):
-                return False
-        if BuiltinImporter.find_spec(top) is not None and not below:
+        parts = module.split(".")
+        if parts[:2] == ["six", "moves"]:  # makes its submodules when imported
+            return self("six")
+        needed = _STANDS_ON.get(parts[0]) or _STANDS_ON.get(module)
+        if needed and not self(needed):
+            return False
+        if module in sys.builtin_module_names or FrozenImporter.find_spec(module):
             return True
-        if FrozenImporter.find_spec(module) is not None:
-            return True
-        name, paths = "", self.paths
-        for part in (top, *below):
-            name = f"{name}.{part}" if name else part
-            spec = PathFinder.find_spec(name, paths) if paths else None
+        paths, spec = self.paths, None
+        for part in parts:
+            # By its last name: nothing above it is imported, so it has no parent to ask.
+            spec = PathFinder.find_spec(part, paths) if paths else None
             if spec is None:
                 return False
             paths = list(spec.submodule_search_locations or ())
-        native = isinstance(spec.loader, ExtensionFileLoader)
-        return not (native and sys.platform == "wasi")
+        return sys.platform != "wasi" or not isinstance(spec.loader, ExtensionFileLoader)
 
 
 class _File:
     """One source file: its problems, its imports, and the names that it uses."""
 
-    def __init__(self, root, path, policy, own, is_available):
+    def __init__(self, root, path, policy, own):
         self.path, self.policy, self.own = path, policy, own
-        self.is_available = is_available
-        self.problems, self.imports = [], []
-        self.loads, self.attributes, self.takes = set(), set(), set()
-        self.builtins, self.importers = {"builtins", "__builtins__"}, {}
-        parts = path[: -len(".py")].split("/")
-        self.initial = parts[-1] == "__init__"
-        self.module = ".".join(parts[:-1] if self.initial else parts)
-        self.parents = parts[:-1]
+        *self.packages, name = path.removesuffix(".py").split("/")
+        self.initial = name == "__init__"
+        self.module = ".".join(self.packages if self.initial else [*self.packages, name])
+        self.problems, self.imports, self.calls = [], [], []
+        # Names loaded; names of attributes; names taken from other modules of the package;
+        # names bound; and those that stand for `builtins`, `importlib` and its functions.
+        self.loads, self.attributes, self.takes, self.bound = set(), set(), set(), set()
+        self.builtins, self.importlibs, self.importers = {"builtins", "__builtins__"}, set(), set()
         try:
-            self.text = _decoded(os.path.join(root, path))
-            tree = _parsed(self.text, path)
+            text = _decoded(os.path.join(root, path))
+            tree = _parsed(text, path)
         except SyntaxError as error:
-            self.problem("syntax", error.lineno or 1, error.offset or 1, error.msg)
+            self._problem("syntax", error.lineno or 1, error.offset or 1, error.msg)
             return
-        self.lines = re.split("\r\n|\r|\n", self.text)
+        self.lines = re.split("\r\n|\r|\n", text)
         self._walk(tree)
-        for comment in _TYPE_COMMENT.findall(self.text) if "type:" in self.text else ():
+        for call in self.calls:
+            self._call(call)
+        for comment in _TYPE_COMMENT.findall(text):
             for part in comment.split("->"):
-                self._use_text(part.strip())
+                self._use_text(part)
 
-    def problem(self, rule, line, column, message):
-        at = {"rule": rule, "file": self.path, "line": max(line, 1), "column": max(column, 1)}
-        self.problems.append({**at, "message": message})
-
-    def found(self, files):
+    def found(self, files, is_available):
         """The imports in `FoundImport`'s form; other files may take names from this one."""
         taken = {name for file in files for module, name in file.takes if module == self.module}
         reached = {name for file in files if file is not self for name in file.attributes}
         uses = self.loads | taken | reached
-        everything = "*" in taken or "globals" in self.loads
-        for module, line, names, guarded, at_top in sorted(self.imports, key=lambda x: x[1]):
-            kept = at_top and (self.initial or everything)
+        if self.initial or "*" in taken or "globals" in self.loads:
+            uses |= {name for _, _, names, _, at_top in self.imports if at_top for name in names}
+        for module, line, names, guarded, _ in sorted(self.imports, key=lambda x: x[1]):
             yield {
                 "module": module,
                 "file": self.path,
                 "line": line,
-                "used": kept or "*" in names or not uses.isdisjoint(names),
-                "available": bool(self.is_available(module)),
+                "used": "*" in names or not uses.isdisjoint(names),
+                "available": bool(is_available(module)),
                 "guarded": guarded,
             }
 
     def _walk(self, tree):
-        """Visits every node without recursion, however deep the tree.
+        """Visits every node, without recursion, so that no tree is too deep.
 
-        A node comes with whether a failing import there is handled, whether it never runs,
-        whether it lies outside functions and classes, whether it is a type hint, and the
-        names that its scopes bind.
+        A node comes with whether a failing import is handled there, whether it never runs,
+        whether it is outside functions and classes, whether it stands directly in a class,
+        and whether it is a type hint.
         """
-        top = _bound(tree)
-        todo = [(tree, False, False, True, False, (top,))]
+        todo = [(tree, False, False, True, False, False)]
         while todo:
-            node, handled, unrun, at_top, hint, scopes = todo.pop()
-            self._names(node, hint)
+            node, handled, never, at_top, in_class, hint = todo.pop()
+            self._names(node, in_class, hint)
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                self._import(node, handled or unrun, at_top)
+                self._import(node, handled or never, at_top)
             elif isinstance(node, ast.Call):
-                self._call(node, scopes)
-            inside = scopes
-            if isinstance(node, _SCOPES):
-                inside = (*scopes, _bound(node))
-                if isinstance(node, _FUNCTIONS):  # runs later, when the `try` is over
-                    handled = False
-                at_top = at_top and not isinstance(node, (ast.ClassDef, *_FUNCTIONS))
-            # Names of a class body are not seen from the functions in it.
-            if isinstance(node, _FUNCTIONS):
-                inside = tuple(x for x in inside[:-1] if not isinstance(x, _ClassNames)) + inside[-1:]
-            catches = isinstance(node, (ast.Try, ast.TryStar)) and any(map(_handles, node.handlers))
-            catches = catches or isinstance(node, ast.With) and any(map(_suppresses, node.items))
-            typing_only, negated = _type_checking(node)
+                self.calls.append(node)
+            elif isinstance(node, _FUNCTIONS):  # runs later, outside the `try`
+                handled = at_top = in_class = False
+            elif isinstance(node, ast.ClassDef):
+                at_top, in_class = False, True
+            catching, unrun = _catching(node), _typing_only(node)
             for field, value in ast.iter_fields(node):
-                seen = inside if field in ("body", "args", "elt", "key", "value", "generators") else scopes
                 below = (
-                    handled or catches and field == "body",
-                    unrun or typing_only and field == ("orelse" if negated else "body"),
+                    handled or catching and field == "body",
+                    never or field == unrun,
                     at_top,
+                    in_class,
                     hint or field in ("annotation", "returns"),
-                    seen,
                 )
                 for child in value if isinstance(value, list) else (value,):
                     if isinstance(child, ast.AST):
                         todo.append((child, *below))
 
-    def _names(self, node, hint):
-        """Notes the names that a node uses."""
+    def _names(self, node, in_class, hint):
+        """Notes the names that a node binds or uses."""
         if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Store):
                 self.loads.add(node.id)
+            elif not in_class:
+                self.bound.add(node.id)
+        elif isinstance(node, _DEFINITIONS) and not in_class:
+            self.bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            self.bound.add(node.arg)
         elif isinstance(node, ast.Attribute):
             self.attributes.add(node.attr)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            self.loads.add(node.target.id)
+        elif isinstance(node, ast.AugAssign):
+            self.loads.add(getattr(node.target, "id", ""))
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             self.loads.update(node.names)
-        elif isinstance(node, ast.Constant) and hint and isinstance(node.value, str):
+        elif hint and isinstance(node, ast.Constant):
             self._use_text(node.value)
-        # `__all__ = [...]`, `__all__ += [...]`, `__all__.extend([...])`
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)):
-            mentions = [x.id for x in _nearby(node) if isinstance(x, ast.Name)]
-            if "__all__" in mentions:
+            # `__all__ = [...]`, `__all__ += [...]`, `__all__.extend([...])`
+            whole = getattr(node, "targets", None) or [getattr(node, "target", node.value)]
+            whole = [getattr(x.func, "value", x) if isinstance(x, ast.Call) else x for x in whole]
+            if any(isinstance(x, ast.Name) and x.id == "__all__" for x in whole):
                 self.loads.update(_strings(node))
 
     def _use_text(self, text):
-        """Counts the names in a type written as text; what is no expression uses none."""
-        try:
-            tree = _parsed(text.strip(), self.path, "eval")
-        except SyntaxError:
-            return
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                self.loads.add(node.id)
+        """Counts the names of a type that is written as text; what is none uses none."""
+        if isinstance(text, str):
+            try:
+                tree = _parsed(text.strip(), self.path, "eval")
+            except SyntaxError:
+                return
+            self.loads.update(x.id for x in ast.walk(tree) if isinstance(x, ast.Name))
 
     def _import(self, node, guarded, at_top):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                name = alias.asname or alias.name.split(".")[0]
-                if alias.name == "builtins":
+                top = alias.name.split(".")[0]
+                name = alias.asname or top
+                self.bound.add(name)
+                if top == "importlib" and (not alias.asname or top == alias.name):
+                    self.importlibs.add(name)
+                if top == "builtins":
                     self.builtins.add(name)
-                if alias.name.split(".")[0] == "importlib":
-                    self.importers[name] = None
-                self._allowed(alias.name, alias)
+                self._check_module(alias.name, alias)
                 self.imports.append((alias.name, alias.lineno, {name}, guarded, at_top))
             return
-        module = node.module or ""
-        if node.level:
-            package = self.parents[: len(self.parents) - node.level + 1]
-            if node.level > len(self.parents):
-                if not guarded and not self.initial:
-                    dots = "." * node.level
-                    self.problem("import", node.lineno, self._column(node),
-                                 f"`from {dots}{module} import` leaves the package: a file at its"
-                                 " root is no part of another; leave out the dots")  # fmt: skip
-                return
-            module = ".".join([*package, module] if module else package)
-        elif module == "__future__":
+        module, names = node.module or "", {x.asname or x.name for x in node.names}
+        if module == "__future__":
             return
-        names = {alias.asname or alias.name for alias in node.names}
-        self.imports.append((module, node.lineno, names, guarded, at_top))
-        self.takes.update((module, alias.name) for alias in node.names)
-        # `from pkg import mod` gives a module, whose names may then be reached.
-        if node.level:
+        if node.level > len(self.packages):
+            if not guarded and not self.initial:
+                text = "a file at the root belongs to no package: import without the dots"
+                self._problem("import", node.lineno, self._column(node), text)
             return
-        if module == "builtins":
-            for alias in node.names:
-                if alias.name in self.policy["blocked_calls"]:
-                    self._refuse_call(alias.name, alias)
+        if node.level:
+            package = self.packages[: len(self.packages) - node.level + 1]
+            module = ".".join(package + module.split(".") if module else package)
+        else:
+            self._check_module(module, node)
         for alias in node.names:
             if module == "importlib" and alias.name in ("import_module", "__import__"):
-                self.importers[alias.asname or alias.name] = alias.name
-        if self._allowed(module, node):
-            for alias in node.names:
-                self._blocked(f"{module}.{alias.name}", alias)
+                self.importers.add(alias.asname or alias.name)
+            if module == "builtins" and alias.name in self.policy["blocked_calls"]:
+                self._refuse(alias.name, alias, "call")
+        self.bound |= names
+        self.takes.update((module, alias.name) for alias in node.names)
+        self.imports.append((module, node.lineno, names, guarded, at_top))
 
-    def _call(self, node, scopes):
-        function = node.func
-        if isinstance(function, ast.Name) and function.id in _HOLD_TYPES or (
-            isinstance(function, ast.Attribute) and function.attr in _HOLD_TYPES
-        ):
-            for text in _strings(node):
-                self._use_text(text)
-        blocked = self.policy["blocked_calls"]
+    def _call(self, node):
+        """A call of a blocked built-in, or an import by a function."""
+        function, blocked = node.func, self.policy["blocked_calls"]
+        base = getattr(function, "value", None)
+        base = base.id if isinstance(base, ast.Name) else None
         if isinstance(function, ast.Name):
-            name = function.id
-            if name in blocked and not any(name in scope for scope in scopes):
-                self._refuse_call(name, node)
-            if self.importers.get(name) is None:
-                return
-        elif isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            base, name = function.value.id, function.attr
-            if base in self.builtins and name in blocked:
-                self._refuse_call(name, node)
-            if base not in self.importers or name not in ("import_module", "__import__"):
-                return
-        elif isinstance(function, ast.Subscript) and isinstance(function.value, ast.Name):
-            key = function.slice
-            if function.value.id == "__builtins__" and isinstance(key, ast.Constant):
-                if key.value in blocked:
-                    self._refuse_call(key.value, node)
-            return
+            name, importer = function.id, function.id in self.importers
+            builtin = name not in self.bound
+        elif isinstance(function, ast.Attribute):
+            name = function.attr
+            importer = base in self.importlibs and name in ("import_module", "__import__")
+            builtin = base in self.builtins
+        elif isinstance(function, ast.Subscript):
+            name, importer = getattr(function.slice, "value", None), False
+            builtin = base == "__builtins__"
         else:
             return
-        first = node.args[0] if node.args else None
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            if not first.value.startswith("."):
-                self._allowed(first.value, node)
+        if name in _TAKE_TYPES:
+            for text in _strings(node):
+                self._use_text(text)
+        if builtin and name in blocked:
+            self._refuse(name, node, "call")
+        if importer and node.args:
+            module = getattr(node.args[0], "value", None)
+            if isinstance(module, str) and not module.startswith("."):
+                self._check_module(module, node)
 
-    def _allowed(self, module, node):
-        """Whether the policy lets `module` in; what it does not is reported."""
+    def _check_module(self, module, node):
+        """Reports a module that the policy refuses."""
         top = module.split(".")[0]
-        if top == "mecapy" or top in self.own and top not in sys.stdlib_module_names:
-            return True
+        standard = top in sys.stdlib_module_names
+        if top == "mecapy" or top in self.own and not standard:
+            return
         allowed = self.policy.get("allowed_modules")
-        if allowed is None:
-            return self._blocked(module, node)
-        if any(_within(module, name) for name in allowed):
-            return True
-        self._refuse_import(module, node, "only these modules may be imported here: "
-                            + (", ".join(sorted(allowed)) or "none"))  # fmt: skip
-        return False
+        if allowed is None and top in self.policy["blocked_modules"]:
+            # The standard library's module is loaded already: the file's turn never comes.
+            shadow = f"Python's own `{top}` comes before the package's: rename the file"
+            self._refuse(top, node, "import", shadow if top in self.own else None)
+        elif allowed is not None and top not in allowed:
+            names = ", ".join(f"`{x}`" for x in sorted(allowed)) or "the package's own modules"
+            self._refuse(top, node, "import", f"what may be is {names}")
 
-    def _blocked(self, module, node):
-        if self.policy.get("allowed_modules") is not None:
-            return True
-        for name in self.policy["blocked_modules"]:
-            if _within(module, name):
-                self._refuse_import(name, node, _ADVICE.get(name, "this operator's policy refuses it"))
-                return False
-        return True
+    def _refuse(self, name, node, rule, advice=None):
+        verb = "imported" if rule == "import" else "called"
+        text = f"`{name}` may not be {verb}: {advice or _ADVICE.get(name, _POLICY)}"
+        self._problem(rule, node.lineno, self._column(node), text)
 
-    def _refuse_import(self, module, node, advice):
-        top = module.split(".")[0]
-        if top in self.own:
-            advice = f"the standard library's `{top}` is found before a file of that name: rename yours"
-        text = f"`{module}` may not be imported: {advice}"
-        self.problem("import", node.lineno, self._column(node), text)
-
-    def _refuse_call(self, name, node):
-        advice = _ADVICE.get(name, "this operator's policy refuses it")
-        text = f"`{name}` may not be called: {advice}"
-        self.problem("call", node.lineno, self._column(node), text)
+    def _problem(self, rule, line, column, message):
+        at = {"rule": rule, "file": self.path, "line": max(line, 1), "column": max(column, 1)}
+        self.problems.append({**at, "message": message})
 
     def _column(self, node):
-        """1-based, in characters, where the syntax tree counts bytes."""
-        line = self.lines[node.lineno - 1].encode()
-        return len(line[: node.col_offset].decode(errors="replace")) + 1
+        """From 1, in characters; the syntax tree counts bytes."""
+        before = self.lines[node.lineno - 1].encode()[: node.col_offset]
+        return len(before.decode(errors="replace")) + 1
+
+
+def _sources(root):
+    """The source files to read, relative to the root, in order."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        inner = os.path.relpath(folder, root).replace(os.sep, "/")
+        inner = "" if inner == "." else inner + "/"
+        folders[:] = [x for x in folders if x[0] != "." and x != "__pycache__" and inner + x != "tests"]
+        found += [inner + x for x in files if x.endswith(".py")]
+    return sorted(found)
+
+
+def _own_modules(root):
+    """The package's top-level modules: its files, and the folders that hold any."""
+    tops = {path.split("/")[0] for path in _sources(root)}
+    return {top.removesuffix(".py") for top in tops} - {"__init__"}
+
+
+def _decoded(path):
+    """The source as text. Raises `SyntaxError` with a line where it is none."""
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _broken(1, f"larger than {MAX_BYTES >> 20} MiB: keep tables in files under `data/`")
+    if b"\0" in data:
+        raise _broken(data[: data.index(b"\0")].count(b"\n") + 1, "a NUL byte: not Python source")
+    encoding, broken = "utf-8", None
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError as error:
+        broken = error
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _broken(line, f"not {encoding} text ({error.reason}): save the file as UTF-8") from None
+    except (ValueError, LookupError):
+        broken = SyntaxError(f"`{encoding}` is no encoding of source code")
+    if broken is not None:
+        line = 1 if b"coding" in data.split(b"\n", 1)[0] else 2
+        raise _broken(line, f"{broken.msg}: save the file as UTF-8") from None
+    return text
+
+
+def _parsed(text, path, mode="exec"):
+    """The syntax tree. Raises `SyntaxError`, for whatever cannot be compiled."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # First, because a tree too deep to be compiled may be too deep to be freed; and
+            # it finds what the grammar does not, such as a stray `return`.
+            compile(text, path, mode, dont_inherit=True)
+            return ast.parse(text, path, mode)
+    except (RecursionError, MemoryError):
+        raise _broken(1, "nested too deep to be compiled") from None
+    except (ValueError, OverflowError) as error:
+        raise _broken(1, str(error)) from None
+
+
+def _broken(line, message):
+    return SyntaxError(message, (None, line, 1, None))
+
+
+def _catching(node):
+    """Whether what fails to import in the body of this statement is handled."""
+    if isinstance(node, ast.With):  # `with suppress(ImportError):`
+        calls = [x.context_expr for x in node.items if isinstance(x.context_expr, ast.Call)]
+        return any(_name(x.func) == "suppress" and _CATCH & set(map(_name, x.args)) for x in calls)
+    for handler in getattr(node, "handlers", ()):
+        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        if handler.type is None or _CATCH & set(map(_name, kinds)):
+            # To raise another exception instead is not to do without the module.
+            return not any(isinstance(x, ast.Raise) for x in handler.body)
+    return False
+
+
+def _typing_only(node):
+    """The field of an `if TYPE_CHECKING` that never runs."""
+    if isinstance(node, ast.If):
+        if _name(node.test) == "TYPE_CHECKING":
+            return "body"
+        if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not):
+            return "orelse" if _name(node.test.operand) == "TYPE_CHECKING" else None
+    return None
+
+
+def _name(node):
+    """The last name of `a` or `b.a`."""
+    return getattr(node, "id", None) or getattr(node, "attr", None)
+
+
+def _strings(node):
+    return [x.value for x in ast.walk(node) if isinstance(x, ast.Constant) and isinstance(x.value, str)]

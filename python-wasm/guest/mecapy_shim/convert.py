@@ -20,6 +20,7 @@ __all__ = ["Bad", "InputError", "converter"]
 
 INTEGER, NULL, TEXT = SCALARS[int], SCALARS[None], SCALARS[str]
 
+
 def _set_of(made):
     def convert(values):
         try:
@@ -93,7 +94,10 @@ def converter(hint, known=None):
         return _object(converter(arguments[0], known), INTEGER, collections.Counter, arguments[0])
     if origin in OBJECTS:
         return _object(
-            converter(arguments[0], known), converter(arguments[1], known), OBJECTS[origin], arguments[0]
+            converter(arguments[0], known),
+            converter(arguments[1], known),
+            OBJECTS[origin],
+            arguments[0],
         )
     return _of_class(origin, known)
 
@@ -534,7 +538,11 @@ _CHECKS = {
 
 def _sized(rule, compare, word):
     def check(bound):
-        return rule, lambda value: compare(len(value), bound), f"must have a length of {word} {bound}"
+        return (
+            rule,
+            lambda value: compare(len(value), bound),
+            f"must have a length of {word} {bound}",
+        )
 
     return check
 

@@ -3,7 +3,7 @@
 import typing
 
 from . import docstring, hints
-from .handler import EMPTY, HandlerError, takes_all
+from .hints import EMPTY, HandlerError, takes_all
 from .schema import Schemas, json_default
 
 _NOTHING_TOLD = (typing.Any, dict, object, EMPTY)
@@ -98,7 +98,9 @@ def _property(schemas, parameter, text):
         says = hints.Metadata([parameter.field])
         schema = schemas.with_metadata(schema, says)
         if says.foreign:
-            schemas.warnings.append(f"{where}: its field has parts that only Annotated[...] applies")
+            schemas.warnings.append(
+                f"{where}: its field has parts that only Annotated[...] applies"
+            )
     alias = parameter.field is not None and getattr(parameter.field, "alias", None)
     if alias:
         schemas.warnings.append(f"{where}: an alias of a parameter is not used")

@@ -21,7 +21,9 @@ _SECTIONS = _PARAMETERS | _ATTRIBUTES | _RETURNS | _OTHERS
 _GOOGLE_HEAD = re.compile(r"^(\w[\w À-ÿ]*):$")
 _GOOGLE_ITEM = re.compile(r"^\*{0,2}(\w+)\s*(?:\(.*?\))?\s*:\s?(.*)$")
 _NUMPY_ITEM = re.compile(r"^(\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?$")
-_FIELD_ITEM = re.compile(r"^:(param|parameter|arg|argument|var|ivar|returns?|raises?|type|rtype)\b([^:]*):(.*)$")
+_FIELD_ITEM = re.compile(
+    r"^:(param|parameter|arg|argument|var|ivar|returns?|raises?|type|rtype)\b([^:]*):(.*)$"
+)
 
 
 class Docstring:

@@ -21,7 +21,7 @@ import pathlib
 import types
 import uuid
 from builtins import (
-    AttributeError, Exception, OverflowError, TypeError, UnicodeEncodeError, ValueError, abs,
+    AttributeError, OverflowError, TypeError, UnicodeEncodeError, ValueError, abs,
     bool, callable, dict, float, frozenset, getattr, hasattr, id, int, isinstance, issubclass,
     len, list, map, range, repr, set, str, tuple, type, zip,
 )  # fmt: skip
@@ -39,6 +39,10 @@ _Decimal, _Fraction, _UUID = decimal.Decimal, fractions.Fraction, uuid.UUID
 _PurePath = pathlib.PurePath
 _datetime, _date, _time, _timedelta = (
     datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
+)  # fmt: skip
+# What is no container, whatever its own class adds.
+_SCALAR_BASES = (
+    str, int, float, _Enum, _Decimal, _Fraction, _UUID, _PurePath, _date, _time, _timedelta,
 )  # fmt: skip
 _Mapping = collections.abc.Mapping
 _SEQUENCES = (collections.deque, range, array.array)
@@ -102,7 +106,7 @@ def _is_plain(value):
     if type(value) in _SCALARS:
         return True
     level = [value]
-    for _ in range(MOST_DEPTH + 1):
+    for _ in range(MOST_DEPTH):
         below = []
         for container in level:
             if type(container) is dict:
@@ -142,7 +146,7 @@ def _plain(value, at, depth, open_ids):
         return _integer(value, at)
     if kind is bool or value is None:
         return value
-    if depth > MOST_DEPTH:
+    if depth >= MOST_DEPTH and not issubclass(kind, _SCALAR_BASES):
         raise NotJson(_path(at), f"is nested more than {MOST_DEPTH} deep")
     if id(value) in open_ids:
         raise NotJson(_path(at), "contains itself")

@@ -5,22 +5,17 @@ hints, and nothing that only describes (docstrings, schemas) is touched for it.
 """
 
 import types
-import typing
-from collections.abc import Mapping, MutableMapping
 
 from . import hints
 from .convert import bounded, converter, unknown
+from .describe import describe
+from .hints import HandlerError, takes_all
 from .violations import Bad, InputError, kind, model_violations
 
 __all__ = ["Handler", "HandlerError", "InputError"]
 
 EMPTY = hints.EMPTY
 _COROUTINE = types.CoroutineType
-_DICTS = (dict, Mapping, MutableMapping)
-
-
-class HandlerError(Exception):
-    """A handler whose signature and manifest do not go together; its author has to change one."""
 
 
 class Handler:
@@ -63,8 +58,6 @@ class Handler:
 
         Raises `HandlerError` where the signature and `init` do not go together.
         """
-        from .describe import describe
-
         return describe(self)
 
     def signature(self):
@@ -83,7 +76,9 @@ class Handler:
 
     def constructor(self):
         """The constructor's signature cut down to `init`. Raises `HandlerError`."""
-        found = _model_signature(self.cls) if hints.is_model(self.cls) else hints.constructor(self.cls)
+        found = (
+            _model_signature(self.cls) if hints.is_model(self.cls) else hints.constructor(self.cls)
+        )
         by_name = {parameter.name: parameter for parameter in found.parameters}
         own = {parameter.name for parameter in self.signature().parameters}
         where = f"{self.cls.__name__}'s constructor"
@@ -91,14 +86,16 @@ class Handler:
             if name not in by_name and found.extra is None:
                 raise HandlerError(f"`init` lists `{name}`, but {where} has no such parameter")
             if name in own:
+                method = self.function.__name__
                 raise HandlerError(
-                    f"`{name}` is a parameter of both {where} and `{self.function.__name__}`: rename one"
+                    f"`{name}` is a parameter of both {where} and `{method}`: rename one"
                 )
         for name, parameter in by_name.items():
             if parameter.default is EMPTY and name not in self.init:
                 raise HandlerError(f"{where} needs `{name}`: list it in `init`")
         listed = [
-            by_name.get(name) or hints.Parameter(name, found.extra, EMPTY, False) for name in self.init
+            by_name.get(name) or hints.Parameter(name, found.extra, EMPTY, False)
+            for name in self.init
         ]
         return hints.Signature(listed, None, None, EMPTY)
 
@@ -155,17 +152,6 @@ class Handler:
             return lambda: cls(*args, **kwargs)
 
         return make
-
-
-def takes_all(signature):
-    """The only parameter of a function that takes the whole object of inputs, or None."""
-    if len(signature.parameters) != 1 or signature.extra is not None:
-        return None
-    only = signature.parameters[0]
-    if only.name == "inputs":
-        return only
-    base = hints.unwrap(only.hint)[0]
-    return only if base in _DICTS or typing.get_origin(base) in _DICTS else None
 
 
 def parameter_converter(parameter):

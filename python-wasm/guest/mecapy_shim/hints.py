@@ -8,11 +8,15 @@ real pydantic and annotated_types all serve.
 import sys
 import types
 import typing
+from collections.abc import Mapping, MutableMapping
+
+from .units import is_unit
 
 EMPTY = type("EMPTY", (), {"__repr__": lambda self: "<empty>"})()
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08
 _NAMES = {t.__name__: t for t in (float, int, str, bool, dict, list, tuple, set, object)}
+_DICTS = (dict, Mapping, MutableMapping)
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 _WRAPPERS = tuple(
     getattr(typing, name)
@@ -20,6 +24,10 @@ _WRAPPERS = tuple(
     if hasattr(typing, name)
 )
 AliasType = getattr(typing, "TypeAliasType", ())
+
+
+class HandlerError(Exception):
+    """A handler whose signature and manifest do not go together; its author has to change one."""
 
 
 class Unresolved:
@@ -86,6 +94,17 @@ def signature(function, bound=False):
     if code.co_flags & _VARKEYWORDS:
         extra = hints.get(names[keyword_only + (star is not None)], EMPTY)
     return Signature(parameters, extra, star, hints.get("return", EMPTY))
+
+
+def takes_all(signature):
+    """The only parameter of a function that takes the whole object of inputs, or None."""
+    if len(signature.parameters) != 1 or signature.extra is not None:
+        return None
+    only = signature.parameters[0]
+    if only.name == "inputs":
+        return only
+    base = unwrap(only.hint)[0]
+    return only if base in _DICTS or typing.get_origin(base) in _DICTS else None
 
 
 def _inspected(function, bound):
@@ -264,7 +283,9 @@ def is_named_tuple(hint):
 
 def is_model(hint):
     """Whether a hint is a pydantic model class."""
-    return isinstance(hint, type) and hasattr(hint, "model_validate") and hasattr(hint, "model_dump")
+    return (
+        isinstance(hint, type) and hasattr(hint, "model_validate") and hasattr(hint, "model_dump")
+    )
 
 
 def is_pydantic(hint):
@@ -324,8 +345,6 @@ class Metadata:
 
     def _add(self, item):
         if isinstance(item, str):
-            from .units import is_unit
-
             if is_unit(item):
                 self.unit = item
             elif self.description is None:

@@ -7,6 +7,7 @@ import json
 import typing
 
 from . import docstring, hints
+from .units import with_unit
 
 
 def model_schema(schemas, hint, where):
@@ -17,7 +18,9 @@ def model_schema(schemas, hint, where):
 
         made = pydantic.TypeAdapter(hint).json_schema(mode=mode, ref_template="#/$defs/{model}")
     except Exception as error:
-        schemas.warnings.append(f"{where}: no schema from pydantic ({type(error).__name__}: {error})")
+        schemas.warnings.append(
+            f"{where}: no schema from pydantic ({type(error).__name__}: {error})"
+        )
         return {}
     classes = {}
     _collect(hint, classes)
@@ -70,8 +73,6 @@ def _collect(hint, classes):
 
 def _finish(schema, cls):
     """Add units, and descriptions from the class's docstring, to one model's schema."""
-    from .schema import with_unit
-
     texts = {}
     if cls is not None and vars(cls).get("__doc__"):
         about = docstring.parse(cls.__doc__)

@@ -168,7 +168,10 @@ SCHEMAS = {
     datetime.date: {"type": "string", "format": "date"},
     datetime.time: {"type": "string", "format": "time"},
     datetime.timedelta: {
-        "input": {"anyOf": [{"type": "number"}, {"type": "string", "format": "duration"}], "x-unit": "s"},
+        "input": {
+            "anyOf": [{"type": "number"}, {"type": "string", "format": "duration"}],
+            "x-unit": "s",
+        },
         "output": {"type": "number", "x-unit": "s"},
     },
     uuid.UUID: {"type": "string", "format": "uuid"},

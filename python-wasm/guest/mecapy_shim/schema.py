@@ -13,7 +13,7 @@ from .convert import ARRAYS, OBJECTS, SETS, dataclass_inputs, json_form
 from .encode import NotJson, plain
 from .models import model_schema
 from .scalars import SCHEMAS
-from .units import unit_of
+from .units import with_unit
 
 EMPTY = hints.EMPTY
 
@@ -137,8 +137,11 @@ class Schemas:
             return any(self.allows_null(x) for x in schema["anyOf"])
         if "enum" in schema:
             return None in schema["enum"]
-        return "type" not in schema and "$ref" not in schema and "const" not in schema or (
-            schema.get("type") == "null"
+        return (
+            "type" not in schema
+            and "$ref" not in schema
+            and "const" not in schema
+            or (schema.get("type") == "null")
         )
 
     def opened(self, schema):
@@ -181,12 +184,17 @@ class Schemas:
             return {"type": "integer", "minimum": 0}
         if issubclass(hint, enum.Enum):
             text = vars(hint).get("__doc__")
-            return self.with_text(_values([json_form(x) for x in hint], False), docstring.parse(text).description)
+            return self.with_text(
+                _values([json_form(x) for x in hint], False), docstring.parse(text).description
+            )
         if hints.is_typed_dict(hint):
             return self._fields(hint, hints.typed_dict_fields(hint), {}, where)
         if hints.is_named_tuple(hint):
             types_of = hints.class_hints(hint)
-            fields = {x: (types_of.get(x, typing.Any), x not in hint._field_defaults) for x in hint._fields}
+            fields = {
+                x: (types_of.get(x, typing.Any), x not in hint._field_defaults)
+                for x in hint._fields
+            }
             return self._fields(hint, fields, hint._field_defaults, where)
         if hasattr(hint, "__dataclass_fields__"):
             return self._dataclass(hint, where)
@@ -215,7 +223,9 @@ class Schemas:
             form = self.of(argument, where)
             if not form:
                 return {}
-            forms += [x for x in form["anyOf"] if x not in forms] if set(form) == {"anyOf"} else [form]
+            forms += (
+                [x for x in form["anyOf"] if x not in forms] if set(form) == {"anyOf"} else [form]
+            )
         nulls = [x for x in forms if x == {"type": "null"}]
         forms = [x for x in forms if x != {"type": "null"}] + nulls[:1]
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
@@ -297,16 +307,6 @@ class Schemas:
         if self.mode == "input" or not hints.is_typed_dict(cls):
             schema["additionalProperties"] = False
         return {"$ref": f"#/$defs/{name}"}
-
-
-def with_unit(schema):
-    """A schema with the unit that its description ends in."""
-    text = schema.get("description")
-    if "x-unit" not in schema and isinstance(text, str):
-        unit = unit_of(text)
-        if unit is not None:
-            return {**schema, "x-unit": unit}
-    return schema
 
 
 def _values(values, one_is_const=True):

@@ -22,11 +22,26 @@ _PLAIN = set(
 )
 _PREFIXES = ("da", "n", "µ", "μ", "u", "m", "c", "d", "h", "k", "M", "G", "T", "p")
 # Words that a product's grammar would accept, and numbers that are not units.
-_NOT_UNITS = {"N/A", "n/a", "pm", "cat", "mat", "dl", "dt", "dB/B", "du", "at", "pt", "no", "u", "o"}
+_NOT_UNITS = {
+    "N/A",
+    "n/a",
+    "pm",
+    "cat",
+    "mat",
+    "dl",
+    "dt",
+    "dB/B",
+    "du",
+    "at",
+    "pt",
+    "no",
+    "u",
+    "o",
+}
 
 _SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
 _FACTOR = re.compile(
-    r"(?P<open>\()|(?P<one>1(?=\s*/))|(?P<symbol>[^\W\d_]+[A-Za-z]*|[%‰°€$£'\"′″][CFR]?|mmH2O|mH2O)"
+    rf"(?P<open>\()|(?P<one>1(?=\s*/))|(?P<symbol>[^\W\d_{_SUPERSCRIPT}]+|[%‰°€$£'\"′″][CFR]?|mmH2O|mH2O)"
     rf"(?P<power>[{_SUPERSCRIPT}]+|(?:\^|\*\*)\(?[-+]?\d+(?:[./]\d+)?\)?|-?[1-9](?![\d.]))?"
 )
 _OPERATOR = re.compile(r"\s*[*·⋅.×/]\s*|\s+")
@@ -89,6 +104,16 @@ def unit_of(description):
     return unit
 
 
+def with_unit(schema):
+    """A schema with the unit that its description ends in."""
+    text = schema.get("description")
+    if "x-unit" not in schema and isinstance(text, str):
+        unit = unit_of(text)
+        if unit is not None:
+            return {**schema, "x-unit": unit}
+    return schema
+
+
 def _opening(text):
     """Where the parenthesis that closes at the end of `text` opens."""
     depth = 0
@@ -131,8 +156,12 @@ def _expression(text, at):
                 return -1
             at = factor.end()
         operator = _OPERATOR.match(text, at)
-        if at == len(text) or operator is None:
+        if at == len(text) or (operator is None and not factor["power"]):
             return at
+        if operator is None:  # W/m²K: an exponent ends a factor
+            if text[at] == ")":
+                return at
+            continue
         # "in m" and "a day" are words; a blank multiplies only where no symbol is one.
         if not operator[0].strip() and factor["symbol"] in ("in", "at", "a", "no", "u", "o"):
             return -1

@@ -66,7 +66,13 @@ def kind(value):
         return "null"
     if value is True or value is False:
         return "true" if value else "false"
-    words = {int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
+    words = {
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "an array",
+        dict: "an object",
+    }
     return words.get(type(value), type(value).__name__)
 
 
@@ -112,7 +118,9 @@ _RULES = {
     "value_error": "value",
     "assertion_error": "value",
 }
-_TYPE_ERROR = re.compile(r"_(type|parsing|attributes_type)$|^(int_from_float|is_instance_of|none_required)$")
+_TYPE_ERROR = re.compile(
+    r"_(type|parsing|attributes_type)$|^(int_from_float|is_instance_of|none_required)$"
+)
 
 
 def model_violations(error, value):

@@ -179,4 +179,3 @@ IsNan = _annotate(math.isnan, _Num)
 IsNotNan = _annotate(Not(math.isnan), _Num)
 IsInfinite = _annotate(math.isinf, _Num)
 IsNotInfinite = _annotate(Not(math.isinf), _Num)
-

@@ -3,7 +3,7 @@
 What it covers and what it does not is in docs/pydantic.md. What it does not cover raises.
 """
 
-from . import dataclasses
+from . import alias_generators, dataclasses
 from ._dump import PydanticSerializationError
 from ._failures import ValidationError
 from ._state import ValidationInfo
@@ -24,7 +24,8 @@ from .functional_validators import (
     model_validator,
 )  # fmt: skip
 from .json_schema import WithJsonSchema
-from .main import BaseModel, create_model
+from ._create import create_model
+from .main import BaseModel
 from .root_model import RootModel
 from .type_adapter import TypeAdapter
 from .types import *  # noqa: F403
@@ -34,8 +35,8 @@ from .version import VERSION, __version__
 
 __all__ = (
     *_types,
-    "dataclasses", "PydanticSerializationError", "ValidationError", "ValidationInfo",
-    "AliasChoices", "AliasGenerator", "ConfigDict", "with_config", "PydanticInvalidForJsonSchema",
+    "alias_generators", "dataclasses", "PydanticSerializationError", "ValidationError",
+    "ValidationInfo", "AliasChoices", "AliasGenerator", "ConfigDict", "with_config", "PydanticInvalidForJsonSchema",
     "PydanticSchemaGenerationError", "PydanticUndefinedAnnotation", "PydanticUserError", "Field",
     "PrivateAttr", "computed_field", "FieldSerializationInfo", "PlainSerializer",
     "SerializationInfo", "SerializeAsAny", "SerializerFunctionWrapHandler", "WrapSerializer",

@@ -14,6 +14,7 @@ import typing
 import uuid
 
 from . import _nodes as n
+from . import _numbers as numbers
 from . import _times as t
 from . import _wrappers as w
 from ._collections import (
@@ -28,8 +29,8 @@ from .json_schema import WithJsonSchema
 from .types import Discriminator, FailFast, Json, Tag
 
 _SCALARS = {
-    int: n.IntNode,
-    float: n.FloatNode,
+    int: numbers.IntNode,
+    float: numbers.FloatNode,
     bool: n.BoolNode,
     str: n.StrNode,
     bytes: n.BytesNode,
@@ -37,7 +38,7 @@ _SCALARS = {
     type(None): n.NoneNode,
     typing.Any: n.Node,
     object: n.Node,
-    decimal.Decimal: n.DecimalNode,
+    decimal.Decimal: numbers.DecimalNode,
     fractions.Fraction: t.FractionNode,
     complex: t.ComplexNode,
     datetime.datetime: t.DatetimeNode,
@@ -134,7 +135,11 @@ class Builder:
             return w.FunctionNode(node, item.mode, item.func)
         if isinstance(item, PlainSerializer):
             return w.SerializerNode(
-                node, item.mode, item.func, item.when_used, self.returned(item.func, item.return_type)
+                node,
+                item.mode,
+                item.func,
+                item.when_used,
+                self.returned(item.func, item.return_type),
             )
         if isinstance(item, SerializeAsAny):
             return w.DuckNode(node)
@@ -150,7 +155,9 @@ class Builder:
             if item.tz not in (None, ...):
                 raise unsupported("a Timezone constraint that names a zone")
             return self._bound(node, "zone", item.tz is ...)
-        if hasattr(item, "__get_pydantic_core_schema__") or hasattr(item, "__get_pydantic_json_schema__"):
+        if hasattr(item, "__get_pydantic_core_schema__") or hasattr(
+            item, "__get_pydantic_json_schema__"
+        ):
             raise unsupported(f"{type(item).__name__}, which works through core schemas,")
         for name in _BOUNDS:
             bound = getattr(item, name, None)
@@ -162,8 +169,12 @@ class Builder:
         if name == "strict":
             if isinstance(node, w.NullableNode):
                 node.inner = self._bound(node.inner, name, bound)
-            elif isinstance(node, w.UnionNode) or (node.shared and not hasattr(node.cls, "model_fields")):
-                raise RuntimeError(f"Unable to apply constraint 'strict' to schema of type '{node.name}'")
+            elif isinstance(node, w.UnionNode) or (
+                node.shared and not hasattr(node.cls, "model_fields")
+            ):
+                raise RuntimeError(
+                    f"Unable to apply constraint 'strict' to schema of type '{node.name}'"
+                )
             elif not node.shared:
                 node.strict = bound
             return node
@@ -174,13 +185,15 @@ class Builder:
         if name == "uuid_version":
             return w.FunctionNode(node, "after", _uuid_version(bound), False)
         if name in node.takes:
-            if isinstance(node, n.FloatNode) and name in n.FloatNode.takes[:5]:
+            if isinstance(node, numbers.FloatNode) and name in numbers.FloatNode.takes[:5]:
                 bound = float(bound)
-            if isinstance(node, n.DecimalNode) and name in n.FloatNode.takes[:5]:
+            if isinstance(node, numbers.DecimalNode) and name in numbers.FloatNode.takes[:5]:
                 bound = decimal.Decimal(str(bound))
             node.bounds[name] = bound
             return node
-        if isinstance(node, w.NullableNode) or (isinstance(node, w.FunctionNode) and node.mode == "before"):
+        if isinstance(node, w.NullableNode) or (
+            isinstance(node, w.FunctionNode) and node.mode == "before"
+        ):
             node.inner = self._bound(node.inner, name, bound)
             return node
         if isinstance(node, (w.DescribedNode, w.SerializerNode)):
@@ -194,7 +207,9 @@ class Builder:
         """Builds the node of what a serializer returns, or None where it does not say."""
         if declared is PydanticUndefined:
             try:
-                declared = typing.get_type_hints(function, include_extras=True).get("return", declared)
+                declared = typing.get_type_hints(function, include_extras=True).get(
+                    "return", declared
+                )
             except Exception:  # a hint for type checkers only
                 return None
         if declared is PydanticUndefined:
@@ -213,7 +228,9 @@ class Builder:
             return own
         if isinstance(hint, typing.ForwardRef) or isinstance(hint, str):
             text = getattr(hint, "__forward_arg__", hint)
-            raise PydanticUserError(f"`{text}` is not fully defined", code="class-not-fully-defined")
+            raise PydanticUserError(
+                f"`{text}` is not fully defined", code="class-not-fully-defined"
+            )
         if _ALIAS and (isinstance(hint, _ALIAS) or isinstance(typing.get_origin(hint), _ALIAS)):
             return self._alias(hint)
         if hasattr(hint, "__supertype__"):
@@ -247,7 +264,7 @@ class Builder:
             ):  # fmt: skip
                 if config.get(setting):
                     node.bounds[bound] = config[setting]
-        elif isinstance(node, n.FloatNode) and "allow_inf_nan" in config:
+        elif isinstance(node, numbers.FloatNode) and "allow_inf_nan" in config:
             node.bounds["allow_inf_nan"] = config["allow_inf_nan"]
         return node
 
@@ -255,8 +272,10 @@ class Builder:
         if hint in self._aliases:
             return self._aliases[hint]
         origin = typing.get_origin(hint)
-        value = (lambda: hint.__value__) if origin is None else (
-            lambda: origin.__value__[typing.get_args(hint)]
+        value = (
+            (lambda: hint.__value__)
+            if origin is None
+            else (lambda: origin.__value__[typing.get_args(hint)])
         )
         name = (origin or hint).__name__
         node = LateNode(lambda: self.build(value()), hint, name)
@@ -284,9 +303,7 @@ class Builder:
         if typing.get_origin(hint) not in (typing.Union, types.UnionType):
             alias = getattr(hint, "__value__", None)
             if alias is None:
-                raise PydanticUserError(
-                    "`discriminator` can only be used with `Union` type with more than one variant"
-                )
+                raise PydanticUserError("a discriminator needs a Union with more than one member")
             return self._tagged(alias, discriminator)
         members, nullable = {}, False
         for member in typing.get_args(hint):
@@ -294,7 +311,9 @@ class Builder:
                 nullable = True
                 continue
             node = self.build(member)
-            for tag in [_tag(member)] if callable(discriminator) else _tags(node, member, discriminator):
+            for tag in (
+                [_tag(member)] if callable(discriminator) else _tags(node, member, discriminator)
+            ):
                 members[tag] = node
         node = w.TaggedNode(discriminator, members)
         return w.NullableNode(node) if nullable else node
@@ -324,7 +343,7 @@ class Builder:
                 self.build(key), self.build(value), lambda x: collections.defaultdict(factory, x)
             )
         if origin is collections.Counter:
-            return DictNode(self.build(item), n.IntNode(), collections.Counter)
+            return DictNode(self.build(item), numbers.IntNode(), collections.Counter)
         if origin is type:
             if arguments and isinstance(arguments[0], type) and arguments[0] is not object:
                 return n.SubclassNode(arguments[0])
@@ -333,7 +352,7 @@ class Builder:
             return _SCALARS[origin]()
         if isinstance(origin, type):
             return self._own_class(hint, origin)
-        raise PydanticSchemaGenerationError(f"Unable to generate pydantic-core schema for {hint!r}.")
+        raise PydanticSchemaGenerationError(f"{hint!r} is not a type that can be validated")
 
     def _own_class(self, hint, cls):
         if hasattr(cls, "__get_pydantic_core_schema__") or hasattr(cls, "__get_validators__"):
@@ -351,8 +370,10 @@ class Builder:
 
             key = (hint, tuple(sorted(self.config))) if self.config else hint
             if key not in _NODES_OF_CLASSES:
-                make = _records.TypedDictNode if typed else (
-                    _records.NamedTupleNode if named else _records.DataclassNode
+                make = (
+                    _records.TypedDictNode
+                    if typed
+                    else (_records.NamedTupleNode if named else _records.DataclassNode)
                 )
                 _NODES_OF_CLASSES[key] = make(cls, self.config, hint)
             return _NODES_OF_CLASSES[key]
@@ -361,8 +382,8 @@ class Builder:
         if issubclass(cls, (int, float, str)) and cls.__module__ != "builtins":
             raise unsupported(f"{cls.__name__}, a subclass of a built-in type,")
         raise PydanticSchemaGenerationError(
-            f"Unable to generate pydantic-core schema for {cls!r}. Set `arbitrary_types_allowed=True` "
-            "in the model_config to ignore this error"
+            f"{cls!r} is not a type that can be validated; arbitrary_types_allowed=True in the "
+            "model_config takes its instances as they are"
         )
 
 

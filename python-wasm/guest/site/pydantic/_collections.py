@@ -18,9 +18,17 @@ def check_length(bounds, count, given, field_type, known=True):
     least, most = bounds.get("min_length"), bounds.get("max_length")
     if most is not None and count > most:
         actual = count if known else None
-        raise Invalid("too_long", given, {"field_type": field_type, "max_length": most, "actual_length": actual})
+        raise Invalid(
+            "too_long",
+            given,
+            {"field_type": field_type, "max_length": most, "actual_length": actual},
+        )
     if least is not None and count < least:
-        raise Invalid("too_short", given, {"field_type": field_type, "min_length": least, "actual_length": count})
+        raise Invalid(
+            "too_short",
+            given,
+            {"field_type": field_type, "min_length": least, "actual_length": count},
+        )
 
 
 def _items(values, item, st):
@@ -68,7 +76,7 @@ class ArrayNode(Node):
                 hasattr(value, "__array__") and hasattr(value, "__iter__")
             ):
                 raise Invalid(self.error, value)
-            if not (st.mode == "json"):
+            if st.mode != "json":
                 st.floor(LAX)
         values = value if isinstance(value, (list, tuple, set, frozenset)) else list(value)
         most = self.bounds.get("max_length")

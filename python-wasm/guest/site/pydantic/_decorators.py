@@ -42,14 +42,15 @@ def with_decorators(cls, specs, decorators, config):
         unknown = [x for x in decorator.fields if x != "*" and x not in names]
         if unknown and decorator.settings["check_fields"] is not False:
             raise PydanticUserError(
-                f"Decorators defined with incorrect fields: {cls.__module__}.{cls.__qualname__} has "
-                f"no field {unknown[0]!r} (use check_fields=False if you're inheriting from the model "
-                "and intended this)"
+                f"a decorator of {cls.__qualname__} names {unknown[0]!r}, which is no field of it "
+                "(check_fields=False allows that)"
             )
     for spec in specs:
         for decorator in decorators.field_validators:
             if spec.name in decorator.fields or "*" in decorator.fields:
-                spec.node = FunctionNode(spec.node, decorator.settings["mode"], decorator.bound(cls))
+                spec.node = FunctionNode(
+                    spec.node, decorator.settings["mode"], decorator.bound(cls)
+                )
         for decorator in decorators.field_serializers:
             if spec.name in decorator.fields or "*" in decorator.fields:
                 spec.node = FieldSerializerNode(spec.node, decorator, cls, config)
@@ -139,5 +140,9 @@ def call_model_serializer(decorator, cls, instance, how, include, exclude, plain
     function = decorator.function.__get__(instance, cls)
     wrap = decorator.settings["mode"] == "wrap"
     most = 2 if wrap else 1
-    info = (SerializationInfo(how, include, exclude),) if positional_count(function, most) == most else ()
+    info = (
+        (SerializationInfo(how, include, exclude),)
+        if positional_count(function, most) == most
+        else ()
+    )
     return function((lambda _: plain()), *info) if wrap else function(*info)

@@ -201,6 +201,8 @@ def write_json(plain, indent=None):
     """JSON text of what a dump in JSON mode gave."""
     separators = (",", ":") if indent is None else (",", ": ")
     try:
-        return json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+        return json.dumps(
+            plain, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+        )
     except ValueError:
         return json.dumps(_finite(plain), ensure_ascii=False, indent=indent, separators=separators)

@@ -22,8 +22,9 @@ _MESSAGES = {
     "bool_type": "Input should be a valid boolean",
     "bool_parsing": "Input should be a valid boolean, unable to interpret input",
     "string_type": "Input should be a valid string",
-    "string_sub_type": "Input should be a string, not an instance of a subclass of str",
-    "string_unicode": "Input should be a valid string, unable to parse raw data as a unicode string",
+    "string_unicode": (
+        "Input should be a valid string, unable to parse raw data as a unicode string"
+    ),
     "bytes_type": "Input should be a valid bytes",
     "complex_type": (
         "Input should be a valid python complex object, a number, or a valid complex string "

@@ -8,7 +8,15 @@ from ._decorators import (
 from ._dump import dump_any, nested
 from ._failures import Invalid
 from ._nodes import Node
-from ._records import Spec, dump_fields, field_metadata, fields_schema, finish_lines, take_fields, title_of
+from ._records import (
+    Spec,
+    dump_fields,
+    field_metadata,
+    fields_schema,
+    finish_lines,
+    take_fields,
+    title_of,
+)
 from ._state import LAX, STRICT
 from .errors import PydanticUndefinedAnnotation, PydanticUserError
 from .fields import PydanticUndefined
@@ -61,7 +69,13 @@ class ModelNode(Node):
         self._before, self._outer = decorators.before, decorators.outer
         self._serializer = decorators.model_serializer
         self._computed = {
-            name: (info, builder.returned(_getter(info), PydanticUndefined if info.return_type is None else info.return_type))
+            name: (
+                info,
+                builder.returned(
+                    _getter(info),
+                    PydanticUndefined if info.return_type is None else info.return_type,
+                ),
+            )
             for name, info in cls.__pydantic_computed_fields__.items()
         }
         from .main import BaseModel
@@ -98,7 +112,11 @@ class ModelNode(Node):
         if get is None:
             wanted = st.from_attributes
             attributes = self.config.get("from_attributes") if wanted is None else wanted
-            if not attributes or isinstance(value, (str, int, float, list, tuple, set)) or value is None:
+            if (
+                not attributes
+                or isinstance(value, (str, int, float, list, tuple, set))
+                or value is None
+            ):
                 raise Invalid("model_type", value, {"class_name": cls.__name__})
             get = lambda key: getattr(value, key)  # noqa: E731
         values, given = {}, set()

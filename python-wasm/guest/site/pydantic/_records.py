@@ -109,7 +109,11 @@ def fields_schema(gen, specs, title, description, config=None):
         inner = dict(spec.node.schema(gen))
         if spec.node.titled and "title" not in inner:
             inner["title"] = title_of(spec.loc if gen.by_alias else spec.name)
-        alias = spec.info.serialization_alias if gen.mode == "serialization" else spec.info.validation_alias
+        alias = (
+            spec.info.serialization_alias
+            if gen.mode == "serialization"
+            else spec.info.validation_alias
+        )
         name = spec.name
         if gen.by_alias and alias is not None:
             name = alias[0] if isinstance(alias, tuple) else alias
@@ -243,7 +247,11 @@ class TypedDictNode(RecordNode):
                     required = origin is typing.Required
                 if origin is typing.Annotated:
                     bare = bare.__origin__
-                elif origin in (typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", None)):
+                elif origin in (
+                    typing.Required,
+                    typing.NotRequired,
+                    getattr(typing, "ReadOnly", None),
+                ):
                     bare = typing.get_args(bare)[0]
                 else:
                     break
@@ -312,7 +320,7 @@ class NamedTupleNode(RecordNode):
             pairs = dict(value)
         elif isinstance(value, (list, tuple)):
             check_length({"max_length": len(self.specs)}, len(value), value, "NamedTuple")
-            pairs = {i: x for i, x in enumerate(value)}
+            pairs = dict(enumerate(value))
         else:
             raise Invalid("named_tuple_type", value, {"class_name": self.cls.__name__})
         if not isinstance(value, self.cls):
@@ -326,7 +334,9 @@ class NamedTupleNode(RecordNode):
                 except Invalid as invalid:
                     lines += invalid.under(key)
             elif spec.required:
-                lines += Invalid("missing", value).under(spec.name if isinstance(value, abc.Mapping) else i)
+                lines += Invalid("missing", value).under(
+                    spec.name if isinstance(value, abc.Mapping) else i
+                )
         for key, item in pairs.items():
             if isinstance(value, abc.Mapping):
                 lines += Invalid("extra_forbidden", item).under(key)
@@ -397,7 +407,9 @@ class DataclassNode(RecordNode):
         instance, st.instance = st.instance, None
         if isinstance(value, self.cls) and instance is None:
             return value
-        if not isinstance(value, dict) or (self.is_strict(st) and st.mode != "json" and instance is None):
+        if not isinstance(value, dict) or (
+            self.is_strict(st) and st.mode != "json" and instance is None
+        ):
             strict = isinstance(value, dict)
             kind = "dataclass_exact_type" if strict else "dataclass_type"
             raise Invalid(kind, value, {"class_name": self.cls.__name__})
@@ -407,7 +419,12 @@ class DataclassNode(RecordNode):
         extra = self.config.get("extra")
         for key, item in value.items():
             if key not in used:
-                if extra == "forbid" or (instance is not None and extra != "ignore" and extra != "allow" and extra is not None):
+                if extra == "forbid" or (
+                    instance is not None
+                    and extra != "ignore"
+                    and extra != "allow"
+                    and extra is not None
+                ):
                     lines += Invalid("unexpected_keyword_argument", item).under(key)
         if lines:
             raise Invalid.of(finish_lines(lines, value))
@@ -421,12 +438,16 @@ class DataclassNode(RecordNode):
             return cls(**values)
         if instance is None:
             instance = cls.__new__(cls)
-        init_only = {n for n, f in cls.__dataclass_fields__.items() if f._field_type.name == "_FIELD_INITVAR"}
+        init_only = {
+            n for n, f in cls.__dataclass_fields__.items() if f._field_type.name == "_FIELD_INITVAR"
+        }
         for spec in specs:
             if spec.name in init_only:
                 continue
             if spec.name not in values and not spec.required:
-                values[spec.name] = spec.info.get_default(call_default_factory=True, validated_data=values)
+                values[spec.name] = spec.info.get_default(
+                    call_default_factory=True, validated_data=values
+                )
             if spec.name in values:
                 object.__setattr__(instance, spec.name, values[spec.name])
         if hasattr(instance, "__post_init__"):
@@ -446,6 +467,10 @@ class DataclassNode(RecordNode):
     def dump(self, value, how, include=None, exclude=None):
         if not isinstance(value, self.cls):
             return dump_any(value, how, include, exclude)
-        init_only = [n for n, f in self.cls.__dataclass_fields__.items() if f._field_type.name == "_FIELD_INITVAR"]
+        init_only = [
+            n
+            for n, f in self.cls.__dataclass_fields__.items()
+            if f._field_type.name == "_FIELD_INITVAR"
+        ]
         specs = [x for x in self.specs if x.name not in init_only]
         return dump_fields(specs, lambda name: getattr(value, name), how, include, exclude)

@@ -7,7 +7,8 @@ import re
 import uuid
 
 from ._failures import Invalid
-from ._nodes import Node, check_bounds
+from ._nodes import Node
+from ._numbers import check_bounds
 from ._state import LAX, STRICT
 
 _UTC = datetime.timezone.utc
@@ -165,7 +166,9 @@ class DatetimeNode(_Ordered):
                 return _from_number(value)
         except (ValueError, OverflowError) as error:
             text = str(value)
-            raise Invalid("datetime_from_date_parsing", value, {"error": _why(error, text)}) from None
+            raise Invalid(
+                "datetime_from_date_parsing", value, {"error": _why(error, text)}
+            ) from None
         raise Invalid("datetime_type", value)
 
     def schema(self, gen):
@@ -262,7 +265,9 @@ def parse_duration(text):
     """A timedelta from ISO 8601 or clock form, or None."""
     match = _ISO_DURATION.fullmatch(text)
     if match:
-        years, months, weeks, days, hours, minutes, seconds = (float(x or 0) for x in match.groups()[1:])
+        years, months, weeks, days, hours, minutes, seconds = (
+            float(x or 0) for x in match.groups()[1:]
+        )
         days += 365 * years + 30 * months
         length = datetime.timedelta(days, seconds, 0, 0, minutes, hours, weeks)
     else:
@@ -359,7 +364,12 @@ class PathNode(Node):
         if self.is_strict(st) and st.mode != "json":
             raise Invalid("is_instance_of", value, {"class": self.cls.__name__})
         if not isinstance(value, str):
-            raise Invalid("path_type", value, {"path_type": repr(self.cls)}, hidden=True)
+            raise Invalid(
+                "path_type",
+                value,
+                {"path_type": f"<class 'pathlib.{self.cls.__name__}'>"},
+                hidden=True,
+            )
         st.floor(LAX)
         return self.cls(value)
 

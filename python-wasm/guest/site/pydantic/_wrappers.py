@@ -4,7 +4,8 @@ import json
 
 from ._dump import dump_any
 from ._failures import Invalid, ValidationError
-from ._nodes import NUMBER_KEYWORDS, Node, Wrapper, check_bounds
+from ._nodes import NUMBER_KEYWORDS, Node, Wrapper
+from ._numbers import check_bounds
 from ._state import EXACT, positional_count
 from .errors import PydanticUserError
 
@@ -189,7 +190,12 @@ class BoundsNode(Wrapper):
         made = self.inner.validate(value, st)
         ((name, bound),) = self.one.items()
         try:
-            if name == "min_length" and len(made) < bound or name == "max_length" and len(made) > bound:
+            if (
+                name == "min_length"
+                and len(made) < bound
+                or name == "max_length"
+                and len(made) > bound
+            ):
                 kind = "too_short" if name == "min_length" else "too_long"
                 ctx = {"field_type": "Value", name: bound, "actual_length": len(made)}
                 raise Invalid(kind, value, ctx)
@@ -263,7 +269,6 @@ class FunctionNode(Wrapper):
                         line.input = value
                 raise
         if mode == "wrap":
-
             handler = as_public(lambda given: self.inner.validate(given, st))
             return call_validator(function, value, st, value, handler, *info)
         made = call_validator(function, value, st, value, *info)
@@ -346,7 +351,9 @@ class SerializerNode(Wrapper):
     def _call(self, function, value, how, include, exclude):
         info = (SerializationInfo(how, include, exclude),) if self.takes_info else ()
         if self.mode == "wrap":
-            made = function(value, lambda given: self.inner.dump(given, how, include, exclude), *info)
+            made = function(
+                value, lambda given: self.inner.dump(given, how, include, exclude), *info
+            )
         else:
             made = function(value, *info)
         returned = self.build_return() if self.build_return else None

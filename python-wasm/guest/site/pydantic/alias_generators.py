@@ -1,26 +1,36 @@
 """Functions from field names to aliases."""
 
-import re
-
 
 def to_pascal(snake):
-    """`max_load` -> `MaxLoad`"""
-    return re.sub(r"([0-9A-Za-z])_(?=[0-9A-Z])", lambda m: m[1], snake.title())
+    """`max_load` -> `MaxLoad`; underscores at the ends and doubled ones stay."""
+    titled = snake.title()
+    kept = []
+    for i, letter in enumerate(titled):
+        between = 0 < i < len(titled) - 1 and titled[i - 1].isalnum() and titled[i + 1].isalnum()
+        if letter != "_" or not between:
+            kept.append(letter)
+    return "".join(kept)
 
 
 def to_camel(snake):
-    """`max_load` -> `maxLoad`"""
-    if re.match("^[a-z]+[A-Za-z0-9]*$", snake) and not re.search(r"\d(?=[a-z])", snake):
-        if "_" not in snake:
-            return snake
-    camel = to_pascal(snake)
-    return re.sub("(^_*[A-Z])", lambda m: m[1].lower(), camel)
+    """`max_load` -> `maxLoad`; what is in this form already stays."""
+    word_after_digit = any(a.isdigit() and b.islower() for a, b in zip(snake, snake[1:]))
+    if snake.isalnum() and snake[0].islower() and not word_after_digit:
+        return snake
+    pascal = to_pascal(snake)
+    first = len(pascal) - len(pascal.lstrip("_"))
+    return pascal[:first] + pascal[first : first + 1].lower() + pascal[first + 1 :]
 
 
 def to_snake(camel):
-    """`MaxLoad` -> `max_load`"""
-    text = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", camel)
-    text = re.sub(r"([a-z])([A-Z])", r"\1_\2", text)
-    text = re.sub(r"([0-9])([A-Z])", r"\1_\2", text)
-    text = re.sub(r"([a-z])([0-9])", r"\1_\2", text)
-    return text.replace("-", "_").lower()
+    """`MaxLoad` -> `max_load`, `HTTPServer` -> `http_server`."""
+    parts = []
+    for i, letter in enumerate(camel):
+        before, after = camel[i - 1 : i], camel[i + 1 : i + 2]
+        new_word = letter.isupper() and (
+            before.islower() or before.isdigit() or (before.isupper() and after.islower())
+        )
+        if new_word or (letter.isdigit() and before.islower()):
+            parts.append("_")
+        parts.append("_" if letter == "-" else letter.lower())
+    return "".join(parts)

@@ -28,13 +28,29 @@ def dataclass(
         if not dataclasses.is_dataclass(cls) or "__dataclass_fields__" not in vars(cls):
             given = _as_dataclass_fields(cls)
             made = dataclasses.dataclass(
-                cls, repr=repr, eq=eq, order=order, unsafe_hash=unsafe_hash, frozen=froze, kw_only=kw_only
+                cls,
+                repr=repr,
+                eq=eq,
+                order=order,
+                unsafe_hash=unsafe_hash,
+                frozen=froze,
+                kw_only=kw_only,
             )
             del given
         else:
             # A plain dataclass stays as it is; the validating one is a subclass.
-            made = type(cls.__name__, (cls,), {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__})
-            made = dataclasses.dataclass(made, repr=repr, eq=eq, frozen=cls.__dataclass_params__.frozen)
+            made = type(
+                cls.__name__,
+                (cls,),
+                {
+                    "__module__": cls.__module__,
+                    "__doc__": cls.__doc__,
+                    "__qualname__": cls.__qualname__,
+                },
+            )
+            made = dataclasses.dataclass(
+                made, repr=repr, eq=eq, frozen=cls.__dataclass_params__.frozen
+            )
         return _validating(made, settings)
 
     return make if _cls is None else make(_cls)

@@ -66,7 +66,6 @@ class General:
         return f"General({inner})"
 
 
-
 class FieldInfo:
     """What a field is: its annotation, default, names, texts and constraints."""
 
@@ -173,7 +172,9 @@ class FieldInfo:
         for name in ("title", "description", "examples"):
             value = getattr(self, name)
             if value is not None:
-                schema[name] = [dump_any(x, How("json")) for x in value] if name == "examples" else value
+                schema[name] = (
+                    [dump_any(x, How("json")) for x in value] if name == "examples" else value
+                )
         if self.deprecated:
             schema["deprecated"] = True
         extra = self.json_schema_extra

@@ -15,6 +15,12 @@ class WithJsonSchema:
 
 
 def __getattr__(name):
-    if name in ("SkipJsonSchema", "Examples", "GenerateJsonSchema", "JsonSchemaValue", "models_json_schema"):
+    if name in (
+        "SkipJsonSchema",
+        "Examples",
+        "GenerateJsonSchema",
+        "JsonSchemaValue",
+        "models_json_schema",
+    ):
         raise ImportError(str(unsupported(f"pydantic.json_schema.{name}")))
     raise AttributeError(f"module 'pydantic.json_schema' has no attribute {name!r}")

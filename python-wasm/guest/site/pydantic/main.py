@@ -1,4 +1,4 @@
-"""`BaseModel` and `create_model`."""
+"""`BaseModel`."""
 
 import copy
 import functools
@@ -9,181 +9,26 @@ import typing
 from . import _hints
 from ._dump import How, write_json
 from ._failures import Invalid, ValidationError, read_json
+from ._metaclass import ModelMetaclass, generate_alias
 from ._models import ModelNode
 from ._schema import Generator
 from ._state import State
-from .config import checked
-from .errors import PydanticUndefinedAnnotation, PydanticUserError, unsupported
-from .fields import ComputedFieldInfo, FieldInfo, ModelPrivateAttr, PydanticUndefined
-from .functional_validators import Decorator
+from .errors import PydanticUndefinedAnnotation, unsupported
+from .fields import FieldInfo, PydanticUndefined
 
 _set = object.__setattr__
-_IGNORED = (
-    types.FunctionType, property, classmethod, staticmethod, Decorator, ComputedFieldInfo,
-    functools.cached_property, type, types.MethodType, functools.partialmethod,
-)  # fmt: skip
-
-
-class ModelMetaclass(type):
-    """Reads a model class's annotations into its fields."""
-
-    def __new__(mcs, name, bases, namespace, **settings):
-        if not bases or namespace.get("__pydantic_base__"):
-            return super().__new__(mcs, name, bases, namespace)
-        generic = settings.pop("__pydantic_generic__", None)
-        config = {}
-        for base in reversed(bases):
-            config.update(getattr(base, "model_config", {}))
-        for extra in ("metaclass",):
-            settings.pop(extra, None)
-        if "Config" in namespace:
-            raise unsupported("`class Config` of pydantic 1 (use model_config)")
-        own = namespace.get("model_config", {})
-        config.update(checked({**own, **settings}))
-        namespace["model_config"] = config
-        computed, private = {}, {}
-        for base in reversed(bases):
-            computed.update(getattr(base, "__pydantic_computed_fields__", {}))
-            private.update(getattr(base, "__private_attributes__", {}))
-        for key, value in list(namespace.items()):
-            if isinstance(value, ComputedFieldInfo):
-                computed[key] = value
-                namespace[key] = value.wrapped_property
-            elif isinstance(value, ModelPrivateAttr):
-                if not key.startswith("_"):
-                    raise NameError(f"Private attributes must not use valid field names: `{key}`")
-                private[key] = value
-                del namespace[key]
-            elif isinstance(value, FieldInfo) and key.startswith("_"):
-                raise NameError(f"Fields must not use names with leading underscores: `{key}`")
-        cls = super().__new__(mcs, name, bases, namespace)
-        cls.__pydantic_computed_fields__ = computed
-        cls.__private_attributes__ = private
-        cls.__pydantic_generic__ = generic
-        cls.__pydantic_cache__ = {}
-        cls.__pydantic_pending__ = None
-        cls.__pydantic_own_node__ = None
-        cls.__pydantic_decorated__ = None
-        # What a model may name that is no global: the locals where it is defined.
-        frame = sys._getframe(1)
-        scope = None if frame.f_locals is frame.f_globals else dict(frame.f_locals)
-        _read_annotations(cls, scope)
-        if config.get("frozen") and "__hash__" not in namespace:
-            cls.__hash__ = _hash_of_fields
-        if hasattr(cls, "__pydantic_init_subclass__"):
-            super(cls, cls).__pydantic_init_subclass__(**{})
-        return cls
-
-    def __getattr__(cls, name):
-        if name == "model_fields":
-            cls._complete()
-            return cls.__pydantic_fields__
-        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-
-    @property
-    def model_fields(cls):
-        """The fields, by name."""
-        cls._complete()
-        return cls.__pydantic_fields__
-
-    @property
-    def model_computed_fields(cls):
-        """The computed fields, by name."""
-        return cls.__pydantic_computed_fields__
-
-    @property
-    def __signature__(cls):
-        import inspect
-
-        parameters = []
-        for name, info in cls.model_fields.items():
-            shown = info.validation_alias if isinstance(info.validation_alias, str) else name
-            default = inspect.Parameter.empty if info.is_required() else info.get_default()
-            parameters.append(
-                inspect.Parameter(
-                    shown if shown.isidentifier() else name, inspect.Parameter.KEYWORD_ONLY,
-                    default=default, annotation=info.annotation,
-                )  # fmt: skip
-            )
-        if cls.model_config.get("extra") == "allow":
-            parameters.append(inspect.Parameter("extra_data", inspect.Parameter.VAR_KEYWORD))
-        return inspect.Signature(parameters)
-
-
-def _read_annotations(cls, scope):
-    """Read a class's own annotations into fields, or leave that for later where a name is missing."""
-    raw = _hints.own_annotations(cls)
-    generic = cls.__pydantic_generic__
-    fields = {}
-    for base in reversed(cls.__mro__[1:]):
-        if isinstance(base, ModelMetaclass):
-            fields.update(base.__dict__.get("__pydantic_fields__", {}))
-            if base.__dict__.get("__pydantic_pending__"):
-                base._complete()
-                fields.update(base.__pydantic_fields__)
-        elif base is not object and base is not typing.Generic and "__annotations__" in vars(base):
-            raw = {**_hints.own_annotations(base), **raw}
-    if generic is not None:
-        origin, arguments = generic
-        mapping = dict(zip(origin.__parameters__, arguments))
-        for name, info in origin.model_fields.items():
-            fields[name] = info.copied(annotation=_hints.substitute(info.annotation, mapping))
-    _check_bare(cls, raw, fields)
-    cls.__pydantic_fields__ = fields
-    own = {}
-    for name, hint in raw.items():
-        if name == "model_config" or _hints.is_class_var(hint) or name.startswith("__"):
-            continue
-        if name.startswith("_"):
-            if name not in cls.__private_attributes__:
-                default = vars(cls).get(name, PydanticUndefined)
-                cls.__private_attributes__[name] = ModelPrivateAttr(default)
-                if name in vars(cls):
-                    delattr(cls, name)
-            continue
-        own[name] = hint
-    assigned = {}
-    for name in own:
-        if name in vars(cls):
-            assigned[name] = vars(cls)[name]
-            delattr(cls, name)
-    cls.__pydantic_pending__ = (own, assigned, scope)
-    try:
-        cls._complete()
-    except PydanticUndefinedAnnotation:
-        pass  # a name that is defined further down; looked up again at first use
-
-
-def _check_bare(cls, raw, fields):
-    """Refuse an attribute without an annotation, which is usually a forgotten one."""
-    for name, value in vars(cls).items():
-        if name in raw or name.startswith("_") or name == "model_config":
-            continue
-        if isinstance(value, _IGNORED) or isinstance(value, typing.TypeVar):
-            continue
-        if getattr(value, "__module__", "") == "typing" or hasattr(value, "__get__"):
-            continue
-        if name in fields:
-            raise PydanticUserError(
-                f"Field {name!r} defined on a base class was overridden by a non-annotated attribute. "
-                "All field definitions, including overrides, require a type annotation."
-            )
-        raise PydanticUserError(
-            f"A non-annotated attribute was detected: `{name} = {value!r}`. All model fields require "
-            f"a type annotation; if `{name}` is not meant to be a field, you may be able to resolve "
-            "this error by annotating it as a `ClassVar` or updating `model_config['ignored_types']`."
-        )
-
-
-def _hash_of_fields(self):
-    return hash((type(self), *self.__dict__.values()))
 
 
 class BaseModel(metaclass=ModelMetaclass):
     """A class whose annotations are validated fields."""
 
     __pydantic_base__ = True
-    __slots__ = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+    __slots__ = (
+        "__dict__",
+        "__pydantic_fields_set__",
+        "__pydantic_extra__",
+        "__pydantic_private__",
+    )
 
     model_config: typing.ClassVar = {}
     __pydantic_fields__ = {}
@@ -223,8 +68,7 @@ class BaseModel(metaclass=ModelMetaclass):
         except NameError as error:
             raise PydanticUndefinedAnnotation(
                 getattr(error, "name", None) or "",
-                f"`{cls.__name__}` is not fully defined; you should define `{error.name or error}`, "
-                f"then call `{cls.__name__}.model_rebuild()`.",
+                f"`{cls.__name__}` is not fully defined: `{error.name or error}` does not exist (yet)",
             ) from None
         generator = cls.model_config.get("alias_generator")
         for name, hint in hints.items():
@@ -246,7 +90,7 @@ class BaseModel(metaclass=ModelMetaclass):
         if generator is not None:
             for name, info in cls.__pydantic_fields__.items():
                 if info.alias_priority is None:
-                    _generate_alias(cls, name, info, generator)
+                    generate_alias(cls, name, info, generator)
         cls.__pydantic_pending__ = None
 
     @classmethod
@@ -262,7 +106,15 @@ class BaseModel(metaclass=ModelMetaclass):
 
     @classmethod
     def model_validate(
-        cls, obj, *, strict=None, extra=None, from_attributes=None, context=None, by_alias=None, by_name=None
+        cls,
+        obj,
+        *,
+        strict=None,
+        extra=None,
+        from_attributes=None,
+        context=None,
+        by_alias=None,
+        by_name=None,
     ):
         """An instance from a dict (or an instance)."""
         _no_runtime(extra=extra, by_alias=by_alias, by_name=by_name)
@@ -294,7 +146,9 @@ class BaseModel(metaclass=ModelMetaclass):
                 attributes[name] = values.pop(name)
                 given.add(name)
             elif not info.is_required():
-                attributes[name] = info.get_default(call_default_factory=True, validated_data=attributes)
+                attributes[name] = info.get_default(
+                    call_default_factory=True, validated_data=attributes
+                )
         extra = values if cls.model_config.get("extra") == "allow" else None
         _set(instance, "__dict__", attributes)
         _set(instance, "__pydantic_fields_set__", given if _fields_set is None else _fields_set)
@@ -305,14 +159,21 @@ class BaseModel(metaclass=ModelMetaclass):
         return instance
 
     @classmethod
-    def model_rebuild(cls, *, force=False, raise_errors=True, _parent_namespace_depth=2, _types_namespace=None):
+    def model_rebuild(
+        cls, *, force=False, raise_errors=True, _parent_namespace_depth=2, _types_namespace=None
+    ):
         """Look up names that were not defined when the class was."""
         if cls.__pydantic_pending__ is None and not force:
             return None
         if cls.__pydantic_pending__ is not None:
             own, assigned, scope = cls.__pydantic_pending__
             frame = sys._getframe(1)
-            found = {**(scope or {}), **frame.f_globals, **frame.f_locals, **(_types_namespace or {})}
+            found = {
+                **(scope or {}),
+                **frame.f_globals,
+                **frame.f_locals,
+                **(_types_namespace or {}),
+            }
             cls.__pydantic_pending__ = (own, assigned, found)
             try:
                 cls._complete()
@@ -325,7 +186,13 @@ class BaseModel(metaclass=ModelMetaclass):
 
     @classmethod
     def model_json_schema(
-        cls, by_alias=True, ref_template="#/$defs/{model}", schema_generator=None, mode="validation", *, union_format="any_of"
+        cls,
+        by_alias=True,
+        ref_template="#/$defs/{model}",
+        schema_generator=None,
+        mode="validation",
+        *,
+        union_format="any_of",
     ):
         """The JSON Schema."""
         if schema_generator is not None:
@@ -344,9 +211,11 @@ class BaseModel(metaclass=ModelMetaclass):
             arguments = (arguments,)
         parameters = getattr(cls, "__parameters__", ())
         if not parameters:
-            raise TypeError(f"{cls} cannot be parametrized because it does not inherit from typing.Generic")
+            raise TypeError(f"{cls.__name__} is not generic: it takes no type arguments")
         if len(arguments) != len(parameters):
-            raise TypeError(f"Too {'many' if len(arguments) > len(parameters) else 'few'} parameters for {cls}")
+            raise TypeError(
+                f"Too {'many' if len(arguments) > len(parameters) else 'few'} parameters for {cls}"
+            )
         if tuple(arguments) == tuple(parameters):
             return cls
         cached = cls.__pydantic_cache__.get(arguments)
@@ -354,10 +223,20 @@ class BaseModel(metaclass=ModelMetaclass):
             name = cls.model_parametrized_name(arguments)
             namespace = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": name}
             cached = ModelMetaclass(name, (cls,), namespace, __pydantic_generic__=(cls, arguments))
-            left = [p for x in arguments for p in ([x] if isinstance(x, typing.TypeVar) else getattr(x, "__parameters__", ()))]
+            left = [
+                p
+                for x in arguments
+                for p in (
+                    [x] if isinstance(x, typing.TypeVar) else getattr(x, "__parameters__", ())
+                )
+            ]
             cached.__parameters__ = tuple(dict.fromkeys(left))
             cls.__pydantic_cache__[arguments] = cached
         return cached
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs):
+        """Called for each subclass, once its fields are read; for subclasses."""
 
     def model_post_init(self, context, /):
         """Called after an instance is made; for subclasses."""
@@ -376,8 +255,9 @@ class BaseModel(metaclass=ModelMetaclass):
 
     def model_dump(
         self, *, mode="python", include=None, exclude=None, context=None, by_alias=None,
-        exclude_unset=False, exclude_defaults=False, exclude_none=False, exclude_computed_fields=False,
-        round_trip=False, warnings=True, fallback=None, serialize_as_any=False,
+        exclude_unset=False, exclude_defaults=False, exclude_none=False,
+        exclude_computed_fields=False, round_trip=False, warnings=True, fallback=None,
+        serialize_as_any=False,
     ):  # fmt: skip
         """The fields as a dict."""
         if serialize_as_any or exclude_computed_fields:
@@ -389,13 +269,16 @@ class BaseModel(metaclass=ModelMetaclass):
         return type(self).__pydantic_node__().dump(self, how, include, exclude)
 
     def model_dump_json(
-        self, *, indent=None, ensure_ascii=False, include=None, exclude=None, context=None, by_alias=None,
-        exclude_unset=False, exclude_defaults=False, exclude_none=False, exclude_computed_fields=False,
-        round_trip=False, warnings=True, fallback=None, serialize_as_any=False,
+        self, *, indent=None, ensure_ascii=False, include=None, exclude=None, context=None,
+        by_alias=None, exclude_unset=False, exclude_defaults=False, exclude_none=False,
+        exclude_computed_fields=False, round_trip=False, warnings=True, fallback=None,
+        serialize_as_any=False,
     ):  # fmt: skip
         """The fields as JSON text."""
         if ensure_ascii or serialize_as_any or exclude_computed_fields:
-            raise unsupported("model_dump_json(ensure_ascii=, serialize_as_any= or exclude_computed_fields=)")
+            raise unsupported(
+                "model_dump_json(ensure_ascii=, serialize_as_any= or exclude_computed_fields=)"
+            )
         how = How(
             "json", self._by_alias(by_alias), exclude_unset, exclude_defaults, exclude_none,
             round_trip, context, fallback,
@@ -434,11 +317,21 @@ class BaseModel(metaclass=ModelMetaclass):
     def __getstate__(self):
         return tuple(
             getattr(self, name)
-            for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+            for name in (
+                "__dict__",
+                "__pydantic_fields_set__",
+                "__pydantic_extra__",
+                "__pydantic_private__",
+            )
         )
 
     def __setstate__(self, state):
-        names = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+        names = (
+            "__dict__",
+            "__pydantic_fields_set__",
+            "__pydantic_extra__",
+            "__pydantic_private__",
+        )
         for name, value in zip(names, state):
             _set(self, name, value)
 
@@ -474,7 +367,9 @@ class BaseModel(metaclass=ModelMetaclass):
             self.__pydantic_extra__[name] = value
         elif cls.model_config.get("validate_assignment"):
             ctx = {"attribute": name}
-            raise ValidationError(cls.__name__, Invalid("no_such_attribute", value, ctx).under(name))
+            raise ValidationError(
+                cls.__name__, Invalid("no_such_attribute", value, ctx).under(name)
+            )
         else:
             raise ValueError(f'"{cls.__name__}" object has no field "{name}"')
 
@@ -532,7 +427,9 @@ class BaseModel(metaclass=ModelMetaclass):
         if self is other:
             return True
         mine, theirs = type(self), type(other)
-        if (mine.__pydantic_generic__ or (mine,))[0] is not (theirs.__pydantic_generic__ or (theirs,))[0]:
+        if (mine.__pydantic_generic__ or (mine,))[0] is not (
+            theirs.__pydantic_generic__ or (theirs,)
+        )[0]:
             return False
         names = mine.__pydantic_fields__
         pick = lambda held: {k: held.get(k) for k in names}  # noqa: E731
@@ -621,45 +518,3 @@ def _no_runtime(**given):
     for name, value in given.items():
         if value is not None:
             raise unsupported(f"model_validate({name}=...)")
-
-
-def _generate_alias(cls, name, info, generator):
-    if not callable(generator):
-        given = {
-            "validation_alias": generator.validation_alias or generator.alias,
-            "serialization_alias": generator.serialization_alias or generator.alias,
-        }
-        made = {k: f(name) for k, f in given.items() if f is not None}
-    else:
-        alias = generator(name)
-        made = {"alias": alias}
-    fields = {k: v for k, v in made.items() if info._given.get(k) is None}
-    cls.__pydantic_fields__[name] = changed = info.copied(**fields)
-    changed.alias_priority = 1
-
-
-def create_model(
-    model_name, /, *, __config__=None, __doc__=None, __base__=None, __module__=None,
-    __validators__=None, __cls_kwargs__=None, **fields,
-):  # fmt: skip
-    """A model class made at run time: `create_model("M", x=(int, 3))`."""
-    bases = __base__ if isinstance(__base__, tuple) else (__base__ or BaseModel,)
-    namespace = {"__module__": __module__ or sys._getframe(1).f_globals["__name__"], "__doc__": __doc__}
-    namespace["__qualname__"] = model_name
-    if __doc__ is None:
-        del namespace["__doc__"]
-    annotations = {}
-    for name, definition in fields.items():
-        if isinstance(definition, tuple):
-            if len(definition) != 2:
-                raise PydanticUserError("a field of create_model is a type, or a (type, default)")
-            annotations[name], namespace[name] = definition
-            if namespace[name] is ...:
-                del namespace[name]
-        else:
-            annotations[name] = definition
-    namespace["__annotations__"] = annotations
-    namespace.update(__validators__ or {})
-    if __config__ is not None:
-        namespace["model_config"] = dict(__config__)
-    return type(bases[0])(model_name, bases, namespace, **(__cls_kwargs__ or {}))

@@ -29,8 +29,15 @@ class TypeAdapter:
         experimental_allow_partial=False, by_alias=None, by_name=None,
     ):  # fmt: skip
         """The value validated."""
-        if extra is not None or experimental_allow_partial or by_alias is not None or by_name is not None:
-            raise unsupported("validate_python(extra=, experimental_allow_partial=, by_alias= or by_name=)")
+        if (
+            extra is not None
+            or experimental_allow_partial
+            or by_alias is not None
+            or by_name is not None
+        ):
+            raise unsupported(
+                "validate_python(extra=, experimental_allow_partial=, by_alias= or by_name=)"
+            )
         return self._run(object, State(strict, "python", context, from_attributes))
 
     def validate_json(
@@ -38,8 +45,15 @@ class TypeAdapter:
         by_alias=None, by_name=None,
     ):  # fmt: skip
         """JSON text validated."""
-        if extra is not None or experimental_allow_partial or by_alias is not None or by_name is not None:
-            raise unsupported("validate_json(extra=, experimental_allow_partial=, by_alias= or by_name=)")
+        if (
+            extra is not None
+            or experimental_allow_partial
+            or by_alias is not None
+            or by_name is not None
+        ):
+            raise unsupported(
+                "validate_json(extra=, experimental_allow_partial=, by_alias= or by_name=)"
+            )
         try:
             value = read_json(data)
         except Invalid as invalid:
@@ -62,7 +76,14 @@ class TypeAdapter:
     ):  # fmt: skip
         """The value dumped."""
         how = How(
-            mode, by_alias, exclude_unset, exclude_defaults, exclude_none, round_trip, context, fallback
+            mode,
+            by_alias,
+            exclude_unset,
+            exclude_defaults,
+            exclude_none,
+            round_trip,
+            context,
+            fallback,
         )
         return self._node.dump(instance, how, include, exclude)
 
@@ -100,4 +121,6 @@ def _resolved(hint, frame):
         """Carries one annotation."""
 
     probe.__annotations__ = {"value": hint}
-    return typing.get_type_hints(probe, frame.f_globals, frame.f_locals, include_extras=True)["value"]
+    return typing.get_type_hints(probe, frame.f_globals, frame.f_locals, include_extras=True)[
+        "value"
+    ]

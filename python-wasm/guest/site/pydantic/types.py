@@ -150,7 +150,9 @@ def constr(
 
 def conbytes(*, min_length=None, max_length=None, strict=None):
     """Constrained bytes."""
-    return Annotated[(bytes, *_sized(min_length, max_length), *([Strict(strict)] if strict else []))]
+    return Annotated[
+        (bytes, *_sized(min_length, max_length), *([Strict(strict)] if strict else []))
+    ]
 
 
 def conlist(item_type, *, min_length=None, max_length=None, unique_items=None):

@@ -19,9 +19,7 @@ def validate_call(function=None, /, *, config=None, validate_return=False):
     def decorate(function):
         if isinstance(function, (classmethod, staticmethod)):
             name = type(function).__name__
-            raise PydanticUserError(
-                f"The `@{name}` decorator should be applied after `@validate_call` (put `@{name}` on top)"
-            )
+            raise PydanticUserError(f"`@{name}` goes on top of `@validate_call`, not below it")
         arguments = _Arguments(function, settings, validate_return)
 
         if inspect.iscoroutinefunction(function):
@@ -62,7 +60,9 @@ class _Arguments:
                 metadata = ()
                 if typing.get_origin(hint) is typing.Annotated:
                     hint, metadata = hint.__origin__, hint.__metadata__
-                default = PydanticUndefined if parameter.default is parameter.empty else parameter.default
+                default = (
+                    PydanticUndefined if parameter.default is parameter.empty else parameter.default
+                )
                 infos[parameter.name] = FieldInfo.merged(hint, metadata, default)
                 nodes[parameter.name] = builder.annotated(hint, infos[parameter.name].metadata)
             if self.validate_return and "return" in hints:
@@ -91,7 +91,9 @@ class _Arguments:
             if positional and rest:
                 new_args.append(add(name, count, rest.pop(0)))
                 if keyword in keywords and kind is not parameter.POSITIONAL_ONLY:
-                    lines += Invalid("multiple_argument_values", keywords.pop(keyword)).under(keyword)
+                    lines += Invalid("multiple_argument_values", keywords.pop(keyword)).under(
+                        keyword
+                    )
                 count += 1
             elif kind is parameter.VAR_POSITIONAL:
                 new_args += [add(name, count + i, value) for i, value in enumerate(rest)]

@@ -3,61 +3,28 @@
 //! The inspection itself is done in the sandbox, on the syntax tree. It is a courtesy and
 //! a policy: the wall is the sandbox.
 
-use model::executor::{CodeProblem, FoundImport, ImportPolicy, Inspection};
+use model::executor::{CodeProblem, FoundImport, Inspection};
 
 use crate::problem::{Problem, Step};
 
 /// What has to change before the code is run at all.
-pub fn problems(inspection: &Inspection, policy: &ImportPolicy) -> Vec<Problem> {
-    inspection
-        .problems
-        .iter()
-        .map(|found| problem(found, policy))
-        .collect()
+pub fn problems(inspection: &Inspection) -> Vec<Problem> {
+    inspection.problems.iter().map(problem).collect()
 }
 
-fn problem(found: &CodeProblem, policy: &ImportPolicy) -> Problem {
-    let help = match found.rule.as_str() {
-        "syntax" => "correct the syntax; the code is read as Python 3.14".to_owned(),
-        "import" => import_help(found, policy),
-        "call" => "write what it computes as ordinary code".to_owned(),
-        _ => "change this line".to_owned(),
-    };
-    Problem::new(Step::Code, &found.message)
+fn problem(found: &CodeProblem) -> Problem {
+    let problem = Problem::new(Step::Code, &found.message)
         .in_file(&found.file)
-        .at(found.line, found.column)
-        .help(help)
-}
-
-/// What to use in place of a blocked module.
-fn import_help(found: &CodeProblem, policy: &ImportPolicy) -> String {
-    if let Some(allowed) = &policy.allowed_modules {
-        let mut list = allowed
-            .iter()
-            .take(12)
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        if allowed.len() > 12 {
-            list.push_str(", …");
+        .at(found.line, found.column);
+    match found.rule.as_str() {
+        "syntax" => problem.help("correct it; the code is read as Python 3.14"),
+        // The inspection says what to use instead, after a colon.
+        _ if found.message.contains(": ") => problem,
+        "import" => {
+            problem.help("remove the import; the platform's operator sets what may be imported")
         }
-        return format!("only the package's own modules and these may be imported: {list}");
+        _ => problem.help("write what it computes as ordinary code"),
     }
-    let names = |name: &str| {
-        found.message.contains(&format!("`{name}`")) || found.message.contains(&format!("'{name}'"))
-    };
-    let instead = if names("os") {
-        "use `pathlib` for the package's own files and `tempfile` for scratch files"
-    } else if names("sys") || names("ctypes") {
-        "a calculation does not need it: remove the import"
-    } else if names("subprocess") || names("multiprocessing") {
-        "a call runs in one process: compute in Python"
-    } else if names("socket") {
-        "a call has no network: pass what it needs as inputs"
-    } else {
-        "remove the import"
-    };
-    format!("{instead}; the operator of the platform sets which modules are blocked")
 }
 
 /// Whether an import may be left out: nothing uses it, and there is no such module.
@@ -89,28 +56,27 @@ mod tests {
         let inspection = Inspection {
             problems: vec![
                 found("syntax", "invalid syntax"),
-                found("import", "`socket` may not be imported"),
+                found(
+                    "import",
+                    "`socket` may not be imported: there is no network: take it as an input",
+                ),
+                found("import", "`x` may not be imported"),
                 found("call", "`eval` may not be called"),
             ],
             imports: Vec::new(),
         };
-        let text = |policy: &ImportPolicy| {
-            problems(&inspection, policy)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
-        let said = text(&ImportPolicy::default());
+        let said: Vec<_> = problems(&inspection)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
-            said[0],
-            "handler.py:3:1: invalid syntax; correct the syntax; the code is read as Python 3.14"
+            said,
+            [
+                "handler.py:3:1: invalid syntax; correct it; the code is read as Python 3.14",
+                "handler.py:3:1: `socket` may not be imported: there is no network: take it as an input",
+                "handler.py:3:1: `x` may not be imported; remove the import; the platform's operator sets what may be imported",
+                "handler.py:3:1: `eval` may not be called; write what it computes as ordinary code",
+            ]
         );
-        assert!(said[1].contains("a call has no network"), "{}", said[1]);
-        assert!(said[2].contains("ordinary code"));
-        let allow = ImportPolicy {
-            allowed_modules: Some(vec!["math".to_owned()]),
-            ..ImportPolicy::default()
-        };
-        assert!(text(&allow)[1].ends_with("may be imported: `math`"));
     }
 }

@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod code;
 pub mod dependencies;
+mod diagnosis;
 mod engine;
 pub mod manifest;
 pub mod prepare;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::code;
 use crate::dependencies::{self, DependencyError, Lock, Resolver, Vendored};
+use crate::diagnosis::Package;
 use crate::engine;
 use crate::manifest::ManifestSource;
 use crate::problem::{PackageError, Problem, Step};
@@ -159,7 +160,7 @@ pub fn prepare(
     let mut inspection = Inspection::default();
     if has_code {
         inspection = sandbox.inspect(&bundle, &options.policy)?;
-        PackageError::unless_empty(code::problems(&inspection, &options.policy), ())?;
+        PackageError::unless_empty(code::problems(&inspection), ())?;
     }
 
     progress(Step::Dependencies, "resolving dependencies");
@@ -186,7 +187,7 @@ pub fn prepare(
     let bundle = Arc::new(bundle);
 
     progress(Step::Engine, "choosing the engine");
-    let package = engine::Package {
+    let package = Package {
         source,
         bundle: &bundle,
         vendored: &vendored,

@@ -11,17 +11,25 @@ use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 
 fn good_zip() -> Vec<u8> {
-    zip_of(&[entry("mecapy.yaml", SINGLE.as_bytes()), entry("handler.py", b"def calculate(inputs): ...")])
+    zip_of(&[
+        entry("mecapy.yaml", SINGLE.as_bytes()),
+        entry("handler.py", b"def calculate(inputs): ..."),
+    ])
 }
 
 fn said(bytes: &[u8]) -> String {
-    read_zip(bytes).map_or_else(|error| error.to_string(), |archive| panic!("read: {:?}", archive.tree))
+    read_zip(bytes).map_or_else(
+        |error| error.to_string(),
+        |archive| panic!("read: {:?}", archive.tree),
+    )
 }
 
 /// The ZIP with each occurrence of a text replaced by one as long.
 fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    let places: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|at| bytes[*at..].starts_with(from))
+        .collect();
     assert!(!places.is_empty());
     for at in places {
         bytes[at..at + to.len()].copy_from_slice(to);
@@ -32,9 +40,15 @@ fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
     for (name, why) in [
-        ("../evil.py", "`../evil.py` leads out of the package; pack without `..` in paths"),
+        (
+            "../evil.py",
+            "`../evil.py` leads out of the package; pack without `..` in paths",
+        ),
         ("a/../../evil.py", "leads out of the package"),
-        ("/etc/passwd", "`/etc/passwd` is an absolute path; pack with paths relative to the package's folder"),
+        (
+            "/etc/passwd",
+            "`/etc/passwd` is an absolute path; pack with paths relative to the package's folder",
+        ),
         ("C:/evil.py", "`C:/evil.py` is an absolute path"),
         ("a//evil.py", "has an empty or `.` part in its path"),
         ("./evil.py", "has an empty or `.` part in its path"),
@@ -46,10 +60,19 @@ fn names_that_lead_elsewhere_are_refused() {
         assert!(text.contains(why), "{name}: {text}");
     }
     for (name, why) in [
-        (&b"a\\b.py"[..], "`a\\\\b.py` has a backslash in its name; separate folders with `/`"),
-        (b"a\0b.py", "`a\\0b.py` has a control character in its name; rename it"),
+        (
+            &b"a\\b.py"[..],
+            "`a\\\\b.py` has a backslash in its name; separate folders with `/`",
+        ),
+        (
+            b"a\0b.py",
+            "`a\\0b.py` has a control character in its name; rename it",
+        ),
         (b"a\nb.py", "`a\\nb.py` has a control character in its name"),
-        (b"a\xffb.py", "the name of `a\u{fffd}b.py` is not UTF-8; rename it with plain characters"),
+        (
+            b"a\xffb.py",
+            "the name of `a\u{fffd}b.py` is not UTF-8; rename it with plain characters",
+        ),
     ] {
         let placeholder = "x".repeat(name.len());
         let bytes = zip_of(&[entry("handler.py", b""), entry(&placeholder, b"evil")]);
@@ -60,25 +83,48 @@ fn names_that_lead_elsewhere_are_refused() {
 
 #[test]
 fn links_and_devices_are_refused() {
-    let link = ZipEntry { name: "data", bytes: b"/etc", mode: 0o120_777 };
-    assert_eq!(said(&zip_of(&[entry("handler.py", b""), link])),
-        "data: `data` is a link; put the file itself there: a package holds no links");
+    let link = ZipEntry {
+        name: "data",
+        bytes: b"/etc",
+        mode: 0o120_777,
+    };
+    assert_eq!(
+        said(&zip_of(&[entry("handler.py", b""), link])),
+        "data: `data` is a link; put the file itself there: a package holds no links"
+    );
     // A regular file's mode, made that of a device, a pipe and a socket.
     for kind in [0o020_000_u32, 0o060_000, 0o010_000, 0o140_000] {
         let bytes = zip_of(&[entry("handler.py", b"")]);
         let from = ((0o100_644_u32) << 16).to_le_bytes();
-        let text = said(&patched(bytes, &from, &((kind | 0o644) << 16).to_le_bytes()));
-        assert!(text.contains("is a device, a pipe or a socket"), "{kind:o}: {text}");
+        let text = said(&patched(
+            bytes,
+            &from,
+            &((kind | 0o644) << 16).to_le_bytes(),
+        ));
+        assert!(
+            text.contains("is a device, a pipe or a socket"),
+            "{kind:o}: {text}"
+        );
     }
 }
 
 #[test]
 fn names_that_clash_are_refused() {
     let twice = zip_of(&[entry("aa.py", b"1"), entry("ab.py", b"2")]);
-    assert!(said(&patched(twice, b"ab.py", b"aa.py")).contains("two entries of the ZIP have the same name; pack"));
-    for (a, b) in [("Beam.py", "beam.py"), ("data/x", "Data/y"), ("caf\u{e9}.py", "cafe\u{301}.py")] {
+    assert!(
+        said(&patched(twice, b"ab.py", b"aa.py"))
+            .contains("two entries of the ZIP have the same name; pack")
+    );
+    for (a, b) in [
+        ("Beam.py", "beam.py"),
+        ("data/x", "Data/y"),
+        ("caf\u{e9}.py", "cafe\u{301}.py"),
+    ] {
         let text = said(&zip_of(&[entry(a, b""), entry(b, b"")]));
-        assert!(text.contains("differ only in case") || text.contains("is there twice"), "{text}");
+        assert!(
+            text.contains("differ only in case") || text.contains("is there twice"),
+            "{text}"
+        );
     }
     let text = said(&zip_of(&[entry("a/b", b""), entry("a", b"")]));
     assert!(text.contains("a"), "{text}");
@@ -89,21 +135,35 @@ fn bombs_are_refused_early() {
     let zeros = vec![0_u8; 64 * 1024 * 1024];
     let started = std::time::Instant::now();
     let text = said(&zip_of(&[entry("handler.py", b""), entry("zeros", &zeros)]));
-    assert_eq!(text, format!("zeros: the ZIP unpacks to more than {MAX_RATIO} times its size; leave out what is mostly repetition, or compute it in the handler"));
+    assert_eq!(
+        text,
+        format!(
+            "zeros: the ZIP unpacks to more than {MAX_RATIO} times its size; leave out what is mostly repetition, or compute it in the handler"
+        )
+    );
     // Reading stops at the limit: not one second for what would be gigabytes.
     assert!(started.elapsed().as_secs() < 30);
 
     // Headers that tell of less than there is.
     let bytes = zip_of(&[entry("handler.py", b""), entry("zeros", &zeros)]);
-    let lie = patched(bytes, &u32::try_from(zeros.len()).unwrap().to_le_bytes(), &100_u32.to_le_bytes());
+    let lie = patched(
+        bytes,
+        &u32::try_from(zeros.len()).unwrap().to_le_bytes(),
+        &100_u32.to_le_bytes(),
+    );
     assert!(read_zip(&lie).is_err());
 
     // Many small ones.
     let names: Vec<String> = (0..=MAX_FILES).map(|i| format!("f{i}")).collect();
     let entries: Vec<_> = names.iter().map(|name| entry(name, b"")).collect();
-    assert_eq!(said(&zip_of(&entries)), "the package has more than 2000 files; leave out what the calculation does not need");
+    assert_eq!(
+        said(&zip_of(&entries)),
+        "the package has more than 2000 files; leave out what the calculation does not need"
+    );
     assert!(read_zip(&zip_of(&entries[..MAX_FILES])).is_ok());
-    let names: Vec<String> = (0..=archive::MAX_ENTRIES).map(|i| format!(".git/{i}")).collect();
+    let names: Vec<String> = (0..=archive::MAX_ENTRIES)
+        .map(|i| format!(".git/{i}"))
+        .collect();
     let entries: Vec<_> = names.iter().map(|name| entry(name, b"")).collect();
     assert!(said(&zip_of(&entries)).contains("more than 20000 entries"));
     assert!(said(&vec![b'P'; 64 * 1024 * 1024 + 1]).contains("larger than 64 MiB"));
@@ -122,14 +182,20 @@ fn what_is_too_large_unpacked_is_refused() {
     }
     let names: Vec<String> = (0..257).map(|i| format!("f{i}")).collect();
     // Three bits of eight: it packs to little more than a third.
-    let small: Vec<_> = names[..100].iter().map(|name| entry(name, &noise)).collect();
+    let small: Vec<_> = names[..100]
+        .iter()
+        .map(|name| entry(name, &noise))
+        .collect();
     assert!(read_zip(&zip_of(&small)).is_ok());
     let folder = tempfile::tempdir().unwrap();
     for name in &names {
         std::fs::write(folder.path().join(name), &noise).unwrap();
     }
     let text = archive::read(folder.path()).unwrap_err().to_string();
-    assert!(text.contains("the package's files are larger than 256 MiB; leave large data out"), "{text}");
+    assert!(
+        text.contains("the package's files are larger than 256 MiB; leave large data out"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -142,14 +208,29 @@ fn damaged_archives_are_refused() {
     // Another byte of the content: the checksum is wrong.
     let stored = {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        writer.start_file("handler.py", SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored)).unwrap();
+        writer
+            .start_file(
+                "handler.py",
+                SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored),
+            )
+            .unwrap();
         writer.write_all(b"answer = 42").unwrap();
         writer.finish().unwrap().into_inner()
     };
     assert!(said(&patched(stored, b"42", b"43")).contains("`handler.py` is damaged"));
-    for nonsense in [&b""[..], b"PK", b"PK\x05\x06", b"def calculate(inputs): ...", &[0; 100]] {
+    for nonsense in [
+        &b""[..],
+        b"PK",
+        b"PK\x05\x06",
+        b"def calculate(inputs): ...",
+        &[0; 100],
+    ] {
         let text = said(nonsense);
-        assert!(text.starts_with("the ZIP cannot be read") && text.ends_with("pack the folder again with an ordinary ZIP tool"), "{text}");
+        assert!(
+            text.starts_with("the ZIP cannot be read")
+                && text.ends_with("pack the folder again with an ordinary ZIP tool"),
+            "{text}"
+        );
     }
 }
 
@@ -157,12 +238,16 @@ fn damaged_archives_are_refused() {
 fn an_entry_that_only_one_reader_sees_is_refused() {
     // The central directory names one file, the entry itself another.
     let mut bytes = zip_of(&[entry("handler.py", b"x = 1")]);
-    let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(b"handler.py")).unwrap();
+    let at = (0..bytes.len())
+        .find(|at| bytes[*at..].starts_with(b"handler.py"))
+        .unwrap();
     bytes[at..at + 10].copy_from_slice(b"Handler.py");
     assert!(said(&bytes).contains("cannot be read"));
     // Two entries of the directory share one place.
     let bytes = zip_of(&[entry("aa.py", b"1"), entry("ab.py", b"2")]);
-    let directory = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"PK\x01\x02")).collect::<Vec<_>>();
+    let directory = (0..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(b"PK\x01\x02"))
+        .collect::<Vec<_>>();
     let mut overlapping = bytes.clone();
     overlapping[directory[1] + 42..directory[1] + 46].copy_from_slice(&[0; 4]);
     assert!(read_zip(&overlapping).is_err());
@@ -171,7 +256,11 @@ fn an_entry_that_only_one_reader_sees_is_refused() {
 #[test]
 fn encrypted_entries_are_refused() {
     let mut bytes = good_zip();
-    let places: Vec<usize> = (0..bytes.len() - 4).filter(|at| bytes[*at..].starts_with(b"PK\x01\x02") || bytes[*at..].starts_with(b"PK\x03\x04")).collect();
+    let places: Vec<usize> = (0..bytes.len() - 4)
+        .filter(|at| {
+            bytes[*at..].starts_with(b"PK\x01\x02") || bytes[*at..].starts_with(b"PK\x03\x04")
+        })
+        .collect();
     for at in places {
         let flags = if bytes[at + 2] == 1 { at + 8 } else { at + 6 };
         bytes[flags] |= 1;
@@ -191,7 +280,12 @@ fn a_single_folder_is_the_root() {
         entry(".DS_Store", b""),
     ]))
     .unwrap();
-    let paths: Vec<_> = archive.tree.files().into_iter().map(|(path, _)| path).collect();
+    let paths: Vec<_> = archive
+        .tree
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
     assert_eq!(paths, ["handler.py", "mecapy.yaml"]);
     // Not where something stands beside it.
     let archive = read_zip(&zip_of(&[entry("a/b.py", b""), entry("c.py", b"")])).unwrap();
@@ -203,17 +297,36 @@ fn a_folder_and_its_zip_are_one_version() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     for (path, text) in [
-        ("mecapy.yaml", SINGLE), ("handler.py", "x"), ("data/é.json", "{}"), (".git/HEAD", "ref"),
-        ("__pycache__/a.pyc", ""), (".venv/bin/python", ""), ("handler.py~", ""), ("venv/pyvenv.cfg", ""),
+        ("mecapy.yaml", SINGLE),
+        ("handler.py", "x"),
+        ("data/é.json", "{}"),
+        (".git/HEAD", "ref"),
+        ("__pycache__/a.pyc", ""),
+        (".venv/bin/python", ""),
+        ("handler.py~", ""),
+        ("venv/pyvenv.cfg", ""),
     ] {
         std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
         std::fs::write(root.join(path), text).unwrap();
     }
     let of_folder = archive::read(root).unwrap();
-    let paths: Vec<_> = of_folder.tree.files().into_iter().map(|(path, _)| path).collect();
+    let paths: Vec<_> = of_folder
+        .tree
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
     assert_eq!(paths, ["data/é.json", "handler.py", "mecapy.yaml"]);
-    let of_zip = read_zip(&zip_of(&[entry("data/e\u{301}.json", b"{}"), entry("mecapy.yaml", SINGLE.as_bytes()), entry("handler.py", b"x")])).unwrap();
-    assert_eq!(version::checksum(&of_folder.tree), version::checksum(&of_zip.tree));
+    let of_zip = read_zip(&zip_of(&[
+        entry("data/e\u{301}.json", b"{}"),
+        entry("mecapy.yaml", SINGLE.as_bytes()),
+        entry("handler.py", b"x"),
+    ]))
+    .unwrap();
+    assert_eq!(
+        version::checksum(&of_folder.tree),
+        version::checksum(&of_zip.tree)
+    );
 }
 
 #[cfg(unix)]
@@ -224,19 +337,29 @@ fn folders_with_links_and_pipes_are_refused() {
     std::fs::write(folder.path().join("handler.py"), "").unwrap();
     symlink("/etc/passwd", folder.path().join("data")).unwrap();
     let text = archive::read(folder.path()).unwrap_err().to_string();
-    assert_eq!(text, "data: `data` is a link; put the file itself there: a package holds no links");
+    assert_eq!(
+        text,
+        "data: `data` is a link; put the file itself there: a package holds no links"
+    );
     std::fs::remove_file(folder.path().join("data")).unwrap();
     // One that stands for an environment is left out like one.
     symlink("/nowhere", folder.path().join(".venv")).unwrap();
     assert!(archive::read(folder.path()).is_ok());
     let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
-    assert!(archive::read(folder.path()).unwrap_err().to_string().contains("is a device, a pipe or a socket"));
-    let text = archive::read(&folder.path().join("nothing")).unwrap_err().to_string();
+    assert!(
+        archive::read(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("is a device, a pipe or a socket")
+    );
+    let text = archive::read(&folder.path().join("nothing"))
+        .unwrap_err()
+        .to_string();
     assert!(text.contains("there is no file or folder"), "{text}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_zip_makes_it_panic(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
@@ -298,7 +421,15 @@ fn a_script_is_a_handler() {
     let source = mecapy_package::manifest::read(&archive).unwrap();
     assert_eq!(source.manifest.functions[0].id.as_str(), "ma-poutre");
     assert_eq!(source.manifest.version.to_string(), "0.0.0");
-    assert_eq!(archive.tree, tree(&[("handler.py", "def calculate(inputs): return inputs")]));
+    assert_eq!(
+        archive.tree,
+        tree(&[("handler.py", "def calculate(inputs): return inputs")])
+    );
     let nameless = archive::read_script("----.py", b"").unwrap();
-    assert!(mecapy_package::manifest::read(&nameless).unwrap_err().to_string().contains("name the file with letters"));
+    assert!(
+        mecapy_package::manifest::read(&nameless)
+            .unwrap_err()
+            .to_string()
+            .contains("name the file with letters")
+    );
 }

@@ -10,7 +10,10 @@ fn schema(value: Value) -> Schema {
 /// Pointer, rule and message of each violation.
 fn said(schema: &Schema, value: &Value) -> Vec<String> {
     let violations = schema.validate(value);
-    violations.iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect()
+    violations
+        .iter()
+        .map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message))
+        .collect()
 }
 
 #[test]
@@ -34,8 +37,14 @@ fn every_violation_is_told_with_units_and_what_was_seen() {
         "$defs": {"plate": {"type": "object", "required": ["t"], "properties": {"t": {"type": "number", "minimum": 2, "x-unit": "mm"}}}},
     }));
     for (value, expected) in [
-        (json!({"diameter": 3, "grade": "8.8"}), vec!["/diameter [minimum] diameter must be at least 6 mm, got 3"]),
-        (json!({"grade": "8.8"}), vec![" [required] `diameter` is required"]),
+        (
+            json!({"diameter": 3, "grade": "8.8"}),
+            vec!["/diameter [minimum] diameter must be at least 6 mm, got 3"],
+        ),
+        (
+            json!({"grade": "8.8"}),
+            vec![" [required] `diameter` is required"],
+        ),
         (
             json!({"diamter": 8, "diameter": 100, "grade": "8.9"}),
             vec![
@@ -65,7 +74,10 @@ fn every_violation_is_told_with_units_and_what_was_seen() {
                 "/loads/2 [type] loads[2] must be a number, got the text \"x\"",
             ],
         ),
-        (json!({"diameter": 8, "grade": "8.8", "loads": []}), vec!["/loads [minItems] loads must have at least 1 item, got 0"]),
+        (
+            json!({"diameter": 8, "grade": "8.8", "loads": []}),
+            vec!["/loads [minItems] loads must have at least 1 item, got 0"],
+        ),
         (
             json!({"diameter": 8, "grade": "8.8", "name": "abcd"}),
             vec![
@@ -81,15 +93,30 @@ fn every_violation_is_told_with_units_and_what_was_seen() {
                 "/id [format] id must be a UUID, got \"1\"",
             ],
         ),
-        (json!({"diameter": 8, "grade": "8.8", "torque": 0}), vec!["/torque [minimum] torque must be at least 1 N·m, got 0"]),
+        (
+            json!({"diameter": 8, "grade": "8.8", "torque": 0}),
+            vec!["/torque [minimum] torque must be at least 1 N·m, got 0"],
+        ),
         (
             json!({"diameter": 8, "grade": "8.8", "torque": "x"}),
             vec!["/torque [anyOf] torque must be a number or null, got the text \"x\""],
         ),
-        (json!({"diameter": 8, "grade": "8.8", "plate": {"t": 1}}), vec!["/plate/t [minimum] plate.t must be at least 2 mm, got 1"]),
-        (json!({"diameter": 8, "grade": "8.8", "plate": {}}), vec!["/plate [required] `t` is required in plate"]),
-        (json!({"diameter": 8, "grade": "8.8", "torque": null}), vec![]),
-        (json!([]), vec![" [type] the value must be an object, got a list of 0 items"]),
+        (
+            json!({"diameter": 8, "grade": "8.8", "plate": {"t": 1}}),
+            vec!["/plate/t [minimum] plate.t must be at least 2 mm, got 1"],
+        ),
+        (
+            json!({"diameter": 8, "grade": "8.8", "plate": {}}),
+            vec!["/plate [required] `t` is required in plate"],
+        ),
+        (
+            json!({"diameter": 8, "grade": "8.8", "torque": null}),
+            vec![],
+        ),
+        (
+            json!([]),
+            vec![" [type] the value must be an object, got a list of 0 items"],
+        ),
     ] {
         assert_eq!(said(&bolt, &value), expected, "{value}");
     }
@@ -107,15 +134,28 @@ fn of_several_forms_the_one_that_was_meant_is_told() {
     );
     assert_eq!(
         said(&shapes, &json!({"shape": {"kind": "hexagon"}})),
-        ["/shape [anyOf] shape fits none of the 2 forms allowed (`r` is required in shape; `a` is required in shape)"]
+        [
+            "/shape [anyOf] shape fits none of the 2 forms allowed (`r` is required in shape; `a` is required in shape)"
+        ]
     );
 }
 
 #[test]
 fn large_numbers_are_compared_exactly() {
-    let exact = schema(json!({"properties": {"n": {"type": "integer", "maximum": 9_007_199_254_740_992_u64}}}));
-    assert!(exact.validate(&json!({"n": 9_007_199_254_740_992_u64})).is_empty());
-    assert_eq!(exact.validate(&json!({"n": 9_007_199_254_740_993_u64})).len(), 1);
+    let exact = schema(
+        json!({"properties": {"n": {"type": "integer", "maximum": 9_007_199_254_740_992_u64}}}),
+    );
+    assert!(
+        exact
+            .validate(&json!({"n": 9_007_199_254_740_992_u64}))
+            .is_empty()
+    );
+    assert_eq!(
+        exact
+            .validate(&json!({"n": 9_007_199_254_740_993_u64}))
+            .len(),
+        1
+    );
     let long = model::json::parse("{\"n\": 100000000000000000000000000000000}").unwrap();
     assert_eq!(exact.validate(&long).len(), 1);
 }
@@ -123,13 +163,21 @@ fn large_numbers_are_compared_exactly() {
 #[test]
 fn what_is_seen_is_cut() {
     let short = schema(json!({"properties": {"text": {"maxLength": 3}, "list": {"maxItems": 1}}}));
-    let violations = short.validate(&json!({"text": "é".repeat(1_000_000), "list": vec![1; 1_000_000]}));
+    let violations =
+        short.validate(&json!({"text": "é".repeat(1_000_000), "list": vec![1; 1_000_000]}));
     assert_eq!(violations.len(), 2);
     for violation in violations {
-        assert!(violation.value.to_string().len() < 2_000 && violation.message.len() < 300, "{}", violation.message);
+        assert!(
+            violation.value.to_string().len() < 2_000 && violation.message.len() < 300,
+            "{}",
+            violation.message
+        );
     }
     let all = schema(json!({"items": {"type": "string"}}));
-    assert_eq!(all.validate(&json!(vec![1; 5_000])).len(), mecapy_package::schema::MAX_VIOLATIONS);
+    assert_eq!(
+        all.validate(&json!(vec![1; 5_000])).len(),
+        mecapy_package::schema::MAX_VIOLATIONS
+    );
 }
 
 #[test]
@@ -148,22 +196,40 @@ fn nothing_is_fetched_and_nothing_runs_away() {
     }
     // A pattern on which a backtracking engine takes for ever.
     let evil = schema(json!({"properties": {"a": {"pattern": "^(a+)+$"}}}));
-    assert_eq!(evil.validate(&json!({"a": format!("{}b", "a".repeat(50_000))})).len(), 1);
+    assert_eq!(
+        evil.validate(&json!({"a": format!("{}b", "a".repeat(50_000))}))
+            .len(),
+        1
+    );
     // A recursive schema that doubles at every level.
-    let doubling = schema(json!({"properties": {"next": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}));
+    let doubling =
+        schema(json!({"properties": {"next": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}));
     let mut deep = json!({});
     for _ in 0..90 {
         deep = json!({"next": deep});
     }
-    assert_eq!(said(&doubling, &deep), [" [complexity] the value is nested too deeply for its schema to be checked"]);
+    assert_eq!(
+        said(&doubling, &deep),
+        [" [complexity] the value is nested too deeply for its schema to be checked"]
+    );
     // One that does not.
-    let tree = schema(json!({"properties": {"children": {"type": "array", "items": {"$ref": "#"}}, "n": {"type": "number"}}}));
-    assert_eq!(said(&tree, &json!({"children": [{"children": [{"n": "x"}]}]})),
-        ["/children/0/children/0/n [type] children[0].children[0].n must be a number, got the text \"x\""]);
+    let tree = schema(
+        json!({"properties": {"children": {"type": "array", "items": {"$ref": "#"}}, "n": {"type": "number"}}}),
+    );
+    assert_eq!(
+        said(&tree, &json!({"children": [{"children": [{"n": "x"}]}]})),
+        [
+            "/children/0/children/0/n [type] children[0].children[0].n must be a number, got the text \"x\""
+        ]
+    );
     // Many items that have to differ.
     let unique = schema(json!({"properties": {"a": {"uniqueItems": true}}}));
     let started = std::time::Instant::now();
-    assert!(unique.validate(&json!({"a": (0..200_000).collect::<Vec<_>>()})).is_empty());
+    assert!(
+        unique
+            .validate(&json!({"a": (0..200_000).collect::<Vec<_>>()}))
+            .is_empty()
+    );
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
@@ -174,7 +240,13 @@ fn defaults_come_first() {
         "properties": {"e": {"type": "number", "default": 210_000}, "n": {"type": "integer", "minimum": 1}},
     }));
     let object = |value: Value| value.as_object().unwrap().clone();
-    assert_eq!(inputs.accept(object(json!({}))).unwrap(), object(json!({"e": 210_000})));
-    assert_eq!(inputs.accept(object(json!({"e": 1, "n": 2}))).unwrap(), object(json!({"e": 1, "n": 2})));
+    assert_eq!(
+        inputs.accept(object(json!({}))).unwrap(),
+        object(json!({"e": 210_000}))
+    );
+    assert_eq!(
+        inputs.accept(object(json!({"e": 1, "n": 2}))).unwrap(),
+        object(json!({"e": 1, "n": 2}))
+    );
     assert_eq!(inputs.accept(object(json!({"n": 0}))).unwrap_err().len(), 1);
 }

@@ -11,7 +11,7 @@ use crate::problem::{Problem, Step};
 const INPUT: &str = "requirements.in";
 const OUTPUT: &str = "requirements.lock";
 /// Most packages that a lock may come to.
-const MAX_PACKAGES: usize = 1_000;
+pub const MAX_PACKAGES: usize = 1_000;
 
 /// One package of a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

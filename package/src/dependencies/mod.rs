@@ -9,15 +9,17 @@ mod lock;
 mod requirements;
 mod uv;
 mod vendor;
+mod vendored;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use model::CancelToken;
 
-pub use lock::{Lock, LockedPackage};
+pub use lock::{Lock, LockedPackage, MAX_PACKAGES};
 pub use requirements::{MAX_REQUIREMENTS, MAX_REQUIREMENTS_BYTES, Requirement, of_package};
-pub use vendor::{Distribution, MAX_VENDORED_BYTES, MAX_VENDORED_FILES, Vendored};
+pub use vendor::{MAX_VENDORED_BYTES, MAX_VENDORED_FILES};
+pub use vendored::{Distribution, Vendored};
 
 use crate::problem::{PackageError, Problem};
 

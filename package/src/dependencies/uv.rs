@@ -116,8 +116,7 @@ pub fn is_unreachable(stderr: &str) -> bool {
         "because the network was disabled",
         "Connection reset",
         "status code 5",
-        "503",
-        "502",
+        "HTTP status server error",
     ]
     .iter()
     .any(|sign| stderr.contains(sign))

@@ -8,8 +8,8 @@ use model::FunctionId;
 use serde_json::{Value, json};
 
 use super::SCHEMA;
-use super::meaning::completed;
 use super::document::{Content, Node};
+use super::meaning::completed;
 use crate::problem::{Problem, Step};
 use crate::schema::{Explained, Schema, explain};
 
@@ -52,7 +52,7 @@ impl<'a> Problems<'a> {
         let mut problem = Problem::new(Step::Manifest, message)
             .in_file(self.file)
             .at(line, column);
-        problem.help = help;
+        problem.help = help.or_else(|| Some("correct it, or remove it".to_owned()));
         self.found.push(problem);
     }
 
@@ -71,10 +71,15 @@ impl<'a> Problems<'a> {
             return;
         };
         let value = node.to_value();
-        let said: Vec<Explained> =
-            validator.iter_errors(&value).flat_map(|error| explain(Some(schema), &error)).collect();
-        let mistyped: Vec<String> =
-            said.iter().filter(|one| one.rule == "type").map(|one| one.pointer.clone()).collect();
+        let said: Vec<Explained> = validator
+            .iter_errors(&value)
+            .flat_map(|error| explain(Some(schema), &error))
+            .collect();
+        let mistyped: Vec<String> = said
+            .iter()
+            .filter(|one| one.rule == "type")
+            .map(|one| one.pointer.clone())
+            .collect();
         for one in said {
             // Of another type it breaks every other rule too.
             if one.rule == "type" || !mistyped.contains(&one.pointer) {
@@ -107,7 +112,9 @@ impl<'a> Problems<'a> {
             }
             _ => {
                 let trap = self.trap(form, &pointer, &name, &said);
-                let help = trap.or(said.help).or_else(|| default_help(&said.rule, &name));
+                let help = trap
+                    .or(said.help)
+                    .or_else(|| default_help(&said.rule, &name));
                 let message = reworded(&said.rule, &name, &said.value).unwrap_or(said.message);
                 let at = self.document.position(&pointer);
                 self.push(at.line, at.column, message, help);
@@ -123,10 +130,21 @@ impl<'a> Problems<'a> {
         };
         match (said.rule.as_str(), value, plain) {
             ("type", Value::Number(_), Some(text)) if said.message.contains("must be text") => {
-                let separator = if self.file.ends_with(".toml") { " = " } else { ": " };
-                let is_semantic = pointer == "/versioning/version" || (form == "several" && pointer == "/version");
-                let full = if is_semantic { completed(text) } else { text.clone() };
-                Some(format!("without quotes {text} is a number: write {name}{separator}\"{full}\""))
+                let separator = if self.file.ends_with(".toml") {
+                    " = "
+                } else {
+                    ": "
+                };
+                let is_semantic = pointer == "/versioning/version"
+                    || (form == "several" && pointer == "/version");
+                let full = if is_semantic {
+                    completed(text)
+                } else {
+                    text.clone()
+                };
+                Some(format!(
+                    "without quotes {text} is a number: write {name}{separator}\"{full}\""
+                ))
             }
             ("type", Value::String(text), Some(_)) if said.message.contains("true or false") => {
                 match text.to_lowercase().as_str() {
@@ -166,10 +184,14 @@ impl<'a> Problems<'a> {
 
 /// What a pattern means, in place of the pattern.
 fn reworded(rule: &str, name: &str, value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|_| matches!(rule, "pattern" | "maxLength"))?;
+    let text = value
+        .as_str()
+        .filter(|_| matches!(rule, "pattern" | "maxLength"))?;
     match name {
         "name" => Some(format!("`{text}` is not a name for a function or package")),
-        "python_version" => Some(format!("`{text}` is not a Python version that can be asked for")),
+        "python_version" => Some(format!(
+            "`{text}` is not a Python version that can be asked for"
+        )),
         _ => None,
     }
 }

@@ -1,14 +1,13 @@
 //! What a checked manifest means: one `model::Manifest`, whichever form it has.
 
-use std::time::Duration;
-
-use model::limits::MIB;
-use model::manifest::{Author, DEFAULT_TOLERANCE, Dependencies, PythonVersion, RuntimeSpec};
-use model::{EnginePreference, FunctionId, FunctionSpec, HandlerRef, Manifest, TestCase, Tree};
+use model::manifest::{Author, DEFAULT_TOLERANCE, Dependencies};
+use model::{FunctionId, FunctionSpec, HandlerRef, Manifest, TestCase, Tree};
 use serde_json::{Map, Value};
 
 use super::check::Problems;
 use super::document::{Entry, Node};
+use super::handler::handler;
+use super::runtime::runtime;
 use crate::problem::nearest;
 use crate::schema::escaped;
 
@@ -180,83 +179,6 @@ pub fn several_functions(
     found
 }
 
-fn handler(
-    tree: &Tree,
-    node: &Node,
-    pointer: &str,
-    problems: &mut Problems<'_>,
-) -> Option<HandlerRef> {
-    let written = node.get("handler")?.as_str()?;
-    let init: Vec<String> = node
-        .get("init")
-        .into_iter()
-        .flat_map(Node::items)
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
-    let at = format!("{pointer}/handler");
-    let handler = match HandlerRef::parse(written, init) {
-        Ok(handler) => handler,
-        Err(error) => {
-            problems.value(
-                &at,
-                error.to_string(),
-                "for example `analysis.bolt:resistance`",
-            );
-            return None;
-        }
-    };
-    let parts: Vec<&str> = handler.path.split('.').collect();
-    let is_module = |n: usize| {
-        let path = parts[..n].join("/");
-        tree.file(&format!("{path}.py")).is_some()
-            || tree
-                .node(&path)
-                .is_some_and(|node| matches!(node, model::files::Node::Folder(_)))
-    };
-    let modules = (1..=parts.len()).take_while(|n| is_module(*n)).count();
-    if modules + 1 < parts.len() || modules == 0 {
-        let missing = parts[..=modules.min(parts.len() - 1)].join(".");
-        let siblings = siblings(tree, &parts[..modules].join("/"));
-        let help = match nearest(parts[modules], siblings.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("add the file `{}.py`", missing.replace('.', "/")),
-        };
-        problems.value(
-            &at,
-            format!("there is no module `{missing}` in the package"),
-            help,
-        );
-    } else if modules == parts.len() && !handler.init.is_empty() {
-        problems.key(
-            &format!("{pointer}/init"),
-            format!("`init` goes to a class's constructor, and `{written}` names no class"),
-            Some("write the handler as module.path.Class:method, or remove `init`".to_owned()),
-        );
-    }
-    Some(handler)
-}
-
-/// Names of the modules in a folder.
-fn siblings(tree: &Tree, folder: &str) -> Vec<String> {
-    let prefix = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{folder}/")
-    };
-    tree.files()
-        .iter()
-        .filter_map(|(path, _)| path.strip_prefix(&prefix))
-        .filter(|path| path.ends_with(".py"))
-        .map(|path| {
-            path.split('/')
-                .next()
-                .unwrap_or(path)
-                .trim_end_matches(".py")
-                .to_owned()
-        })
-        .collect()
-}
-
 fn function(
     id: FunctionId,
     handler: HandlerRef,
@@ -334,76 +256,7 @@ fn given_schema(
     Some(schema)
 }
 
-/// A function's own keys stand over the package's, one by one.
-pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
-    let get = |key: &str| {
-        own.and_then(|node| node.get(key))
-            .or_else(|| defaults.and_then(|node| node.get(key)))
-    };
-    let flag = |key: &str| get(key).and_then(Node::as_bool).unwrap_or(false);
-    let mut spec = RuntimeSpec {
-        python_version: get("python_version")
-            .and_then(Node::as_str)
-            .and_then(python_version),
-        fuel: get("fuel").and_then(whole),
-        warmup: get("warmup")
-            .into_iter()
-            .flat_map(Node::items)
-            .map(object)
-            .collect(),
-        deterministic: flag("deterministic"),
-        cache: flag("cache"),
-        retry: flag("retry"),
-        ..RuntimeSpec::default()
-    };
-    if let Some(image) = get("base_image").and_then(Node::as_str) {
-        image.clone_into(&mut spec.base_image);
-    }
-    if let Some(timeout) = get("timeout")
-        .and_then(Node::as_f64)
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
-    {
-        spec.timeout = timeout;
-    }
-    if let Some(megabytes) = get("memory_limit").and_then(whole) {
-        spec.memory_bytes = megabytes.saturating_mul(MIB);
-    }
-    if let Some(cores) = get("cpu_limit").and_then(Node::as_f64) {
-        spec.cpu_limit = cores;
-    }
-    spec.engine = match get("engine").and_then(Node::as_str) {
-        Some("sandbox") => EnginePreference::Sandbox,
-        Some("docker") => EnginePreference::Docker,
-        _ => EnginePreference::Auto,
-    };
-    spec
-}
-
-pub fn python_version(text: &str) -> Option<PythonVersion> {
-    let (major, minor) = text.split_once('.')?;
-    Some(PythonVersion {
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
-    })
-}
-
-/// A whole number, also one written as `1e6` or `2.0`.
-fn whole(node: &Node) -> Option<u64> {
-    let value = node.to_value();
-    let float = || {
-        value
-            .as_f64()
-            .filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 2_f64.powi(63))
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked just above"
-    )]
-    value.as_u64().or_else(|| float().map(|x| x as u64))
-}
-
-fn object(node: &Node) -> Map<String, Value> {
+pub fn object(node: &Node) -> Map<String, Value> {
     match node.to_value() {
         Value::Object(object) => object,
         _ => Map::new(),
@@ -491,5 +344,9 @@ pub fn completed(text: &str) -> String {
     let mut parts: Vec<&str> = bare.split('.').collect();
     parts.resize(parts.len().max(3), "0");
     let guess = parts.join(".");
-    if semver::Version::parse(&guess).is_ok() { guess } else { "1.0.0".to_owned() }
+    if semver::Version::parse(&guess).is_ok() {
+        guess
+    } else {
+        "1.0.0".to_owned()
+    }
 }

@@ -5,8 +5,11 @@
 
 mod check;
 mod document;
+mod handler;
 mod meaning;
 mod project;
+mod runtime;
+mod scalar;
 mod toml;
 mod yaml;
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::check::Problems;
 use super::document::{Content, Entry, Node};
-use super::meaning::{python_version, semantic, several_functions, single_function, text};
+use super::meaning::{semantic, several_functions, single_function, text};
+use super::runtime::python_version;
 
 /// Where MecaPy's own keys are.
 pub const BASE: &str = "/tool/mecapy";

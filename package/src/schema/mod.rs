@@ -9,6 +9,7 @@ mod complexity;
 mod defaults;
 mod explain;
 mod keywords;
+mod words;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use model::Violation;
 use serde_json::{Map, Value};
 
 pub use compare::{Mismatch, compare};
+pub use complexity::{MAX_IN_PLACE, MAX_STEPS};
 pub(crate) use explain::{Explained, explain};
 
 /// Most violations reported of one value.

@@ -1,13 +1,18 @@
 //! Packages made in memory, for tests.
 #![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(
+    clippy::result_large_err,
+    clippy::type_complexity,
+    reason = "as calls answer"
+)]
 
 pub mod scripted;
 
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
-use model::Tree;
 use mecapy_package::{self as package, Archive, archive, manifest};
+use model::Tree;
 use zip::write::SimpleFileOptions;
 
 /// The shortest manifest of the single-function form.
@@ -23,10 +28,13 @@ pub fn tree(files: &[(&str, &str)]) -> Arc<Tree> {
 
 /// What is said of a package with these files, or nothing if it is right.
 pub fn said_of(files: &[(&str, &str)]) -> Vec<String> {
-    let archive = Archive { tree: tree(files), script: None };
-    let Err(error) = manifest::read(&archive).and_then(|source| {
-        package::dependencies::of_package(&archive.tree, &source).map(|_| ())
-    }) else {
+    let archive = Archive {
+        tree: tree(files),
+        script: None,
+    };
+    let Err(error) = manifest::read(&archive)
+        .and_then(|source| package::dependencies::of_package(&archive.tree, &source).map(|_| ()))
+    else {
         return Vec::new();
     };
     error.problems.iter().map(ToString::to_string).collect()
@@ -45,7 +53,11 @@ pub struct ZipEntry<'a> {
 }
 
 pub fn entry<'a>(name: &'a str, bytes: &'a [u8]) -> ZipEntry<'a> {
-    ZipEntry { name, bytes, mode: 0o100_644 }
+    ZipEntry {
+        name,
+        bytes,
+        mode: 0o100_644,
+    }
 }
 
 /// A ZIP with these entries, in this order, written as told: nothing is corrected.

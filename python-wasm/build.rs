@@ -13,6 +13,9 @@ use componentize_py::{ComponentGenerator, Ctx};
 use walkdir::WalkDir;
 use wasmtime::component::{Linker, ResourceType};
 
+#[path = "strip.rs"]
+mod strip;
+
 /// A component to build: the shim with whatever else its Python path holds.
 struct Flavour {
     name: &'static str,
@@ -32,6 +35,7 @@ const FIRST_SEED: u64 = 0;
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=strip.rs");
     println!("cargo::rerun-if-changed=guest");
     println!("cargo::rerun-if-changed=pack_stdlib.py");
     println!("cargo::rerun-if-changed=../host-api/wit");
@@ -44,15 +48,21 @@ fn main() -> Result<()> {
         let mut path = vec![guest.as_path(), site.as_path(), export.as_path()];
         path.extend(flavour.python_path.iter().map(Path::new));
         for seed in 0..SEEDS {
-            let component = out.join(format!("{}-{seed}.wasm", flavour.name));
-            componentize("app", &path, FIRST_SEED + seed, &component)
-                .with_context(|| format!("building {}", component.display()))?;
-            let bytes = fs::read(&component)?;
-            fs::write(component.with_extension("wasm.zst"), zstd::bulk::compress(&bytes, 9)?)?;
+            let component = out.join("component.wasm");
+            componentize("_mecapy_app", &path, FIRST_SEED + seed, &component)
+                .with_context(|| format!("building {} with seed {seed}", flavour.name))?;
+            let stripped = strip::strip(&fs::read(&component)?)?;
             fs::remove_file(&component)?;
+            let target = |part: &str| out.join(format!("{}-{seed}.{part}.zst", flavour.name));
+            write_compressed(&target("wasm"), &stripped.component)?;
+            write_compressed(&target("image"), &stripped.image)?;
         }
     }
     Ok(())
+}
+
+fn write_compressed(path: &Path, bytes: &[u8]) -> Result<()> {
+    Ok(fs::write(path, zstd::bulk::compress(bytes, 9)?)?)
 }
 
 /// Copies the guest's Python files, so that the interpreter writes no bytecode beside them.

@@ -1,6 +1,7 @@
 //! A call's private `/tmp`: files and folders in memory, within a quota, gone with the call.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +15,12 @@ pub enum TmpError {
     NotEmpty,
     NotFolder,
     IsFolder,
+    NameTooLong,
     Invalid,
 }
+
+/// Longest name of a file or folder, as on most systems.
+const MAX_NAME_BYTES: usize = 255;
 
 /// What a whole `/tmp` may hold, and holds.
 pub struct Quota {
@@ -141,9 +146,13 @@ impl TmpFolder {
         lock(&self.entries).get(name).cloned()
     }
 
-    pub fn names(&self) -> Vec<(String, bool)> {
-        let is_folder = |node: &TmpNode| matches!(node, TmpNode::Folder(_));
-        lock(&self.entries).iter().map(|(name, node)| (name.to_string(), is_folder(node))).collect()
+    /// The first entry whose name comes after another's, or the very first, and whether it
+    /// is a folder.
+    pub fn entry_after(&self, name: Option<&str>) -> Option<(String, bool)> {
+        let start = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = lock(&self.entries);
+        let (name, node) = entries.range::<str, _>((start, Bound::Unbounded)).next()?;
+        Some((name.to_string(), matches!(node, TmpNode::Folder(_))))
     }
 
     pub fn create_file(&self, name: &str) -> Result<Arc<TmpFile>, TmpError> {
@@ -227,6 +236,9 @@ impl TmpFolder {
     }
 
     fn add(&self, name: &str, node: TmpNode) -> Result<(), TmpError> {
+        if name.len() > MAX_NAME_BYTES {
+            return Err(TmpError::NameTooLong);
+        }
         let mut entries = lock(&self.entries);
         if entries.contains_key(name) {
             return Err(TmpError::Exists);

@@ -115,20 +115,22 @@ impl Place {
         }
     }
 
-    /// Names and kinds (`true`: folder) of a folder's entries.
-    pub fn entries(&self) -> Result<Vec<(String, bool)>, ErrorCode> {
+    /// The entry of a folder whose name comes after another's, or the first, and whether it
+    /// is a folder itself.
+    pub fn entry_after(&self, name: Option<&str>) -> Option<(String, bool)> {
         match self {
             Self::Root(root) => {
-                let mounts = root.mounts.iter().map(|(name, _)| ((*name).to_owned(), true));
-                Ok(mounts.chain([("dev".to_owned(), true), ("tmp".to_owned(), true)]).collect())
+                let mounts = root.mounts.iter().map(|(mount, _)| *mount).chain(["dev", "tmp"]);
+                let next = mounts.filter(|mount| name.is_none_or(|name| *mount > name)).min()?;
+                Some((next.to_owned(), true))
             }
-            Self::Folder(tree) => Ok(tree
-                .entries()
-                .map(|(name, node)| (name.to_owned(), matches!(node, Node::Folder(_))))
-                .collect()),
-            Self::TmpFolder(folder) => Ok(folder.names()),
-            Self::Devices => Ok(vec![("null".to_owned(), false)]),
-            Self::File(_) | Self::TmpFile(_) | Self::Null => Err(ErrorCode::NotDirectory),
+            Self::Folder(tree) => {
+                let (name, node) = tree.entry_after(name)?;
+                Some((name.to_owned(), matches!(node, Node::Folder(_))))
+            }
+            Self::TmpFolder(folder) => folder.entry_after(name),
+            Self::Devices => name.is_none().then(|| ("null".to_owned(), false)),
+            Self::File(_) | Self::TmpFile(_) | Self::Null => None,
         }
     }
 
@@ -195,6 +197,7 @@ pub fn code(error: TmpError) -> ErrorCode {
         TmpError::NotEmpty => ErrorCode::NotEmpty,
         TmpError::NotFolder => ErrorCode::NotDirectory,
         TmpError::IsFolder => ErrorCode::IsDirectory,
+        TmpError::NameTooLong => ErrorCode::NameTooLong,
         TmpError::Invalid => ErrorCode::Invalid,
     }
 }

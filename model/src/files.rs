@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A file name or folder that a tree refuses.
@@ -145,6 +146,13 @@ impl Tree {
 
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.entries.iter().map(|(name, node)| (name.borrow(), node))
+    }
+
+    /// The first entry whose name comes after another's, or the very first.
+    pub fn entry_after(&self, name: Option<&str>) -> Option<(&str, &Node)> {
+        let start = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let (name, node) = self.entries.range::<str, _>((start, Bound::Unbounded)).next()?;
+        Some((name, node))
     }
 
     pub fn is_empty(&self) -> bool {

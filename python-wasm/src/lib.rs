@@ -11,41 +11,59 @@ use std::sync::{Arc, LazyLock};
 use model::Tree;
 use model::files::FileBytes;
 
-/// A component with the interpreter already initialised, in one or more images.
+/// A component without data of its own, and the memory with which the interpreter in it is
+/// already initialised: an instance works only over that memory. Both zstd-compressed.
+#[derive(Debug)]
+pub struct Image {
+    component: &'static [u8],
+    memory: &'static [u8],
+}
+
+/// One kind of Python.
 #[derive(Debug)]
 pub struct Flavour {
     pub name: &'static str,
-    /// The component, zstd-compressed, once for each hash seed. The first is the one that
-    /// deterministic calls use.
-    images: &'static [&'static [u8]],
+    /// One image for each hash seed: what `hash` gives is set when an interpreter is
+    /// initialised. The first is the one that deterministic calls use.
+    pub images: &'static [Image],
 }
 
 /// CPython with its standard library and no other native code.
 pub static PYTHON: Flavour = Flavour {
     name: "python",
     images: &[
-        include_bytes!(concat!(env!("OUT_DIR"), "/python-0.wasm.zst")),
-        include_bytes!(concat!(env!("OUT_DIR"), "/python-1.wasm.zst")),
+        Image {
+            component: include_bytes!(concat!(env!("OUT_DIR"), "/python-0.wasm.zst")),
+            memory: include_bytes!(concat!(env!("OUT_DIR"), "/python-0.image.zst")),
+        },
+        Image {
+            component: include_bytes!(concat!(env!("OUT_DIR"), "/python-1.wasm.zst")),
+            memory: include_bytes!(concat!(env!("OUT_DIR"), "/python-1.image.zst")),
+        },
     ],
 };
 
 /// `major.minor` of the interpreter in every flavour.
 pub const PYTHON_VERSION: (u8, u8) = (3, 14);
 
-impl Flavour {
-    /// Number of images.
-    pub fn seeds(&self) -> usize {
-        self.images.len()
+impl Image {
+    /// The component's compressed bytes: what identifies it.
+    pub fn component_id(&self) -> &'static [u8] {
+        self.component
     }
 
-    /// The compressed component of one image: what identifies it.
-    pub fn compressed(&self, seed: usize) -> &'static [u8] {
-        self.images[seed]
+    /// The memory's compressed bytes: what identifies it.
+    pub fn memory_id(&self) -> &'static [u8] {
+        self.memory
     }
 
-    /// The component of one image.
-    pub fn component(&self, seed: usize) -> io::Result<Vec<u8>> {
-        zstd::decode_all(self.images[seed])
+    pub fn component(&self) -> io::Result<Vec<u8>> {
+        zstd::decode_all(self.component)
+    }
+
+    /// The initial memory: a whole number of WebAssembly pages.
+    pub fn memory(&self) -> io::Result<Vec<u8>> {
+        zstd::decode_all(self.memory)
     }
 }
 
@@ -87,9 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn components_are_whole() {
-        for seed in 0..PYTHON.seeds() {
-            assert!(PYTHON.component(seed).unwrap().starts_with(b"\0asm"));
+    fn images_are_whole() {
+        for image in PYTHON.images {
+            assert!(image.component().unwrap().starts_with(b"\0asm"));
+            assert_eq!(image.memory().unwrap().len() % 65536, 0);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Components compiled ahead of time, kept in a cache folder and mapped from it.
+//! Components compiled ahead of time and memory images, kept in a cache folder and mapped
+//! from it.
 //!
-//! The one module with `unsafe`: wasmtime runs whatever machine code a compiled file
-//! holds. So a file is mapped only if this user wrote it here (the folder belongs to the
+//! `unsafe`, because wasmtime runs whatever machine code a compiled file holds. So a file is mapped only if this user wrote it here (the folder belongs to the
 //! user and nobody else may write to it) and it is whole (its hash stands beside it).
 //! Its name carries everything that affects its content; whatever does not fit, does not
 //! verify or does not load is compiled again.
@@ -13,75 +13,115 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use python_wasm::Flavour;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::Metering;
+use crate::memory::Image;
 
 /// Changed whenever the meaning of the cache's files changes.
 const FORMAT: u32 = 1;
 
-/// A component of a flavour's image, compiled for this engine.
-pub fn load(
+/// The component of a flavour's image, compiled for this engine.
+pub fn component(
     cache: &Path,
     engine: &Engine,
     metering: Metering,
     flavour: &Flavour,
     seed: usize,
 ) -> wasmtime::Result<Component> {
-    prepare_folder(cache)?;
-    let path = cache.join(file_name(engine, metering, flavour, seed));
-    if let Some(component) = open(&path, engine) {
-        return Ok(component);
+    let image = &flavour.images[seed];
+    let mut key = Key::new();
+    // Wasmtime's version, compiler settings and the processor's features.
+    engine.precompile_compatibility_hash().hash(&mut key);
+    key.write(image.component_id());
+    let name = format!("{}-{seed}-{}-{}.cwasm", flavour.name, metering.name(), key.text());
+    let path = cache.join(name);
+    let make = || engine.precompile_component(&image.component()?);
+    // SAFETY: the file lies in a folder that only this user can write to, it was written
+    // by `cached`, and its hash says that it is as it was written. It is never written to
+    // again: new content comes under a new inode.
+    let open = || unsafe { Component::deserialize_file(engine, &path) };
+    cached(&path, make, open)
+}
+
+/// The memory of a flavour's image.
+pub fn memory(cache: &Path, flavour: &Flavour, seed: usize) -> wasmtime::Result<Arc<Image>> {
+    let image = &flavour.images[seed];
+    let mut key = Key::new();
+    key.write(image.memory_id());
+    let path = cache.join(format!("{}-{seed}-{}.image", flavour.name, key.text()));
+    cached(&path, || Ok(image.memory()?), || Ok(Image::map(File::open(&path)?)?))
+}
+
+/// Opens a file of the cache, made first if it is not there or not whole.
+fn cached<T>(
+    path: &Path,
+    make: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
+    open: impl Fn() -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    prepare_folder(path.parent().unwrap_or(Path::new(".")))?;
+    if is_whole(path)
+        && let Ok(opened) = open()
+    {
+        return Ok(opened);
     }
-    // Whoever holds the lock compiles; the others find its file.
+    // Whoever holds the lock makes it; the others find its file.
     let lock = File::create(path.with_extension("lock"))?;
     lock.lock()?;
-    if let Some(component) = open(&path, engine) {
-        return Ok(component);
+    if is_whole(path)
+        && let Ok(opened) = open()
+    {
+        return Ok(opened);
     }
-    let compiled = engine.precompile_component(&flavour.component(seed)?)?;
-    let hash = blake3::hash(&compiled).to_hex();
-    write_atomically(&path, &compiled)?;
-    write_atomically(&path.with_extension("b3"), hash.as_bytes())?;
-    open(&path, engine)
-        .ok_or_else(|| wasmtime::format_err!("{}: written, but does not load", path.display()))
+    let content = make()?;
+    write_atomically(&hash_file(path), blake3::hash(&content).to_hex().as_bytes())?;
+    write_atomically(path, &content)?;
+    open()
 }
 
-fn file_name(engine: &Engine, metering: Metering, flavour: &Flavour, seed: usize) -> String {
-    struct Blake(blake3::Hasher);
-    impl Hasher for Blake {
-        fn finish(&self) -> u64 {
-            0
-        }
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
+struct Key(blake3::Hasher);
+
+impl Key {
+    fn new() -> Self {
+        let mut key = Self(blake3::Hasher::new());
+        FORMAT.hash(&mut key);
+        key
     }
-    let mut hasher = Blake(blake3::Hasher::new());
-    FORMAT.hash(&mut hasher);
-    // Wasmtime's version, compiler settings and the processor's features.
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.0.update(flavour.compressed(seed));
-    let key = hasher.0.finalize().to_hex();
-    format!("{}-{seed}-{}-{}.cwasm", flavour.name, metering.name(), &key[..32])
+
+    fn text(&self) -> String {
+        self.0.finalize().to_hex()[..32].to_owned()
+    }
 }
 
-/// The component of a file that is whole; `None` for anything else.
-fn open(path: &Path, engine: &Engine) -> Option<Component> {
-    let mut file = File::open(path).ok()?;
-    let expected = fs::read_to_string(path.with_extension("b3")).ok()?;
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut file, &mut hasher).ok()?;
-    if hasher.finalize().to_hex().as_str() != expected {
-        return None;
+impl Hasher for Key {
+    fn finish(&self) -> u64 {
+        0
     }
-    // SAFETY: the file lies in a folder that only this user can write to, it was written
-    // by `load`, and its hash says that it is as it was written. It is never written to
-    // again: new content comes under a new inode.
-    unsafe { Component::deserialize_file(engine, path) }.ok()
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+fn hash_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".b3");
+    name.into()
+}
+
+/// Whether a file is as it was written.
+fn is_whole(path: &Path) -> bool {
+    let check = || -> io::Result<bool> {
+        let expected = fs::read_to_string(hash_file(path))?;
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut File::open(path)?, &mut hasher)?;
+        Ok(hasher.finalize().to_hex().as_str() == expected)
+    };
+    check().unwrap_or(false)
 }
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {

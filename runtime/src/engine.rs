@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, OptLevel, WasmBacktraceDetails};
 
-use crate::memory;
+use crate::memory::{self, Pool};
 use crate::thread::GUEST_STACK_BYTES;
 
 /// How often running guests look at their deadline and at cancellation.
@@ -34,10 +34,10 @@ impl Metering {
 }
 
 /// An engine with its clock running.
-pub fn new(metering: Metering, instances: u32) -> wasmtime::Result<Engine> {
+pub fn new(metering: Metering, instances: usize) -> wasmtime::Result<Engine> {
     let metered = metering == Metering::Metered;
     let mut config = Config::new();
-    memory::configure(&mut config, instances);
+    memory::configure(&mut config, Pool::new(instances));
     config
         .wasm_component_model(true)
         .consume_fuel(metered)

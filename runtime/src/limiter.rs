@@ -16,9 +16,12 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    pub fn new(max_bytes: u64) -> Self {
+    /// `image_bytes` is what the interpreter itself takes: a limit below it would leave no
+    /// call possible.
+    pub fn new(max_bytes: u64, image_bytes: usize) -> Self {
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-        Self { max_bytes, peak_bytes: 0, denied: false }
+        let max_bytes = max_bytes.max(image_bytes + MIN_HEADROOM_BYTES);
+        Self { max_bytes, peak_bytes: image_bytes, denied: false }
     }
 
     /// Largest size that the linear memory had.
@@ -35,14 +38,10 @@ impl Limiter {
 impl ResourceLimiter for Limiter {
     fn memory_growing(
         &mut self,
-        current: usize,
+        _current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if current == 0 {
-            // The image itself: a limit below it would leave no call possible.
-            self.max_bytes = self.max_bytes.max(desired + MIN_HEADROOM_BYTES);
-        }
         if desired > self.max_bytes {
             self.denied = true;
             return Ok(false);

@@ -82,9 +82,6 @@ pub fn from_trap(
 
 /// A refusal of the host's side: too many resources, too much data in one call.
 fn from_host_call(error: &wasmtime::Error) -> Result<Failure, ExecutorError> {
-    if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {
-        return Err(ExecutorError::Unavailable("every instance is in use".to_owned()));
-    }
     let reason = error.root_cause().to_string();
     Ok(Failure::new(ErrorKind::Exception, format!("the sandbox refused a request: {reason}")))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_api::{Ctx, CtxBuilder, Function, FunctionPre, GuestFailure, Handler, HostView, LeftOut, Root};
+use host_api::{Ctx, CtxBuilder, Function, GuestFailure, Handler, HostView, LeftOut, Root};
 use model::limits::Phases;
 use model::{ErrorKind, ExecutorError, Failure, HandlerRef, Job, Operation, Outcome, Tree, Usage};
 use rustix::time::{ClockId, clock_gettime};
@@ -12,7 +12,9 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::Metering;
 use crate::limiter::Limiter;
+use crate::memory::{end_of_call, use_image};
 use crate::outcome::{from_guest, from_trap};
+use crate::sandbox::Loaded;
 
 /// Largest inputs, as JSON text.
 const MAX_INPUT_BYTES: usize = model::limits::INPUT_BYTES;
@@ -39,7 +41,7 @@ impl HostView for State {
 type Answer<T> = wasmtime::Result<Result<T, GuestFailure>>;
 
 pub fn run(
-    image: &FunctionPre<State>,
+    image: &Loaded,
     stdlib: &Arc<Tree>,
     metering: Metering,
     job: &Job,
@@ -63,7 +65,7 @@ pub fn run(
     let cpu_started = thread_cpu();
     let mut phases = Phases::default();
     let mut store = new_store(image, stdlib, metering, job, started)?;
-    let answer = match image.instantiate(&mut store) {
+    let answer = match use_image(&image.memory, || image.code.instantiate(&mut store)) {
         Err(error) => Err(error),
         Ok(guest) => {
             phases.instantiate = started.elapsed();
@@ -74,6 +76,7 @@ pub fn run(
         Metering::Metered => Some(budget(job) - store.get_fuel().unwrap_or(0)),
         Metering::Unmetered => None,
     };
+    let returned = answer.is_ok();
     let state = store.data_mut();
     let result = match answer {
         Ok(Ok(text)) => read_answer(&text, job),
@@ -84,7 +87,8 @@ pub fn run(
     let peak_memory_bytes = state.limiter.peak_bytes();
 
     let before_drop = Instant::now();
-    drop(store);
+    // A failure that the guest reports itself is a normal return too.
+    end_of_call(store, returned);
     phases.drop = before_drop.elapsed();
     Ok(Outcome {
         result,
@@ -102,7 +106,7 @@ pub fn run(
 }
 
 fn new_store(
-    image: &FunctionPre<State>,
+    image: &Loaded,
     stdlib: &Arc<Tree>,
     metering: Metering,
     job: &Job,
@@ -125,8 +129,8 @@ fn new_store(
         deterministic: job.deterministic,
     }
     .build();
-    let state = State { ctx, limiter: Limiter::new(job.limits.memory_bytes) };
-    let mut store = Store::new(image.engine(), state);
+    let state = State { ctx, limiter: Limiter::new(job.limits.memory_bytes, image.memory.len()) };
+    let mut store = Store::new(image.code.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_epoch_deadline(EPOCHS);

@@ -1,6 +1,7 @@
 //! The crate's executor.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use host_api::FunctionPre;
@@ -10,18 +11,19 @@ use rand_core::{OsRng, TryRngCore};
 use wasmtime::component::Linker;
 
 use crate::engine::{self, Metering};
+use crate::memory::Image;
 use crate::run::{self, State};
 use crate::{artifact, thread};
 
 /// Instances alive at a time, unless configured.
-const DEFAULT_INSTANCES: u32 = 64;
+const DEFAULT_INSTANCES: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
     /// Where compiled code is kept; made if absent, private to the user.
     pub cache_dir: PathBuf,
     /// Most instances alive at a time; a job beyond them is told `Unavailable`.
-    pub instances: u32,
+    pub instances: usize,
     pub flavour: &'static Flavour,
 }
 
@@ -57,18 +59,26 @@ pub struct Sandbox {
     stdlib: Arc<Tree>,
     unmetered: Variant,
     metered: Variant,
+    running: AtomicUsize,
 }
 
 /// The component compiled in one way: its engine, and its images, loaded when first used.
 struct Variant {
     metering: Metering,
     engine: OnceLock<wasmtime::Engine>,
-    images: RwLock<Vec<Option<FunctionPre<State>>>>,
+    images: RwLock<Vec<Option<Loaded>>>,
+}
+
+/// An image that instances can be made of.
+#[derive(Clone)]
+pub struct Loaded {
+    pub code: FunctionPre<State>,
+    pub memory: Arc<Image>,
 }
 
 impl Variant {
     fn new(metering: Metering, flavour: &Flavour) -> Self {
-        let images = RwLock::new(vec![None; flavour.seeds()]);
+        let images = RwLock::new(vec![None; flavour.images.len()]);
         Self { metering, engine: OnceLock::new(), images }
     }
 
@@ -80,7 +90,7 @@ impl Variant {
         Ok(self.engine.get_or_init(|| engine))
     }
 
-    fn image(&self, config: &SandboxConfig, seed: usize) -> Result<FunctionPre<State>, SandboxError> {
+    fn image(&self, config: &SandboxConfig, seed: usize) -> Result<Loaded, SandboxError> {
         let loaded = self.images.read().unwrap_or_else(PoisonError::into_inner)[seed].clone();
         if let Some(image) = loaded {
             return Ok(image);
@@ -91,10 +101,13 @@ impl Variant {
         }
         let engine = self.engine(config)?;
         let folder = artifact::folder(&config.cache_dir);
-        let component = artifact::load(&folder, engine, self.metering, config.flavour, seed)?;
+        let component =
+            artifact::component(&folder, engine, self.metering, config.flavour, seed)?;
+        let memory = artifact::memory(&folder, config.flavour, seed)?;
         let mut linker = Linker::new(engine);
         host_api::add_to_linker(&mut linker)?;
-        let image = FunctionPre::new(linker.instantiate_pre(&component)?)?;
+        let code = FunctionPre::new(linker.instantiate_pre(&component)?)?;
+        let image = Loaded { code, memory };
         images[seed] = Some(image.clone());
         Ok(image)
     }
@@ -108,13 +121,14 @@ impl Sandbox {
             stdlib: python_wasm::stdlib()?,
             unmetered: Variant::new(Metering::Unmetered, config.flavour),
             metered: Variant::new(Metering::Metered, config.flavour),
+            running: AtomicUsize::new(0),
             config,
         })
     }
 
     /// Loads every image of a variant, so that no job waits for it.
     pub fn warm_up(&self, metering: Metering) -> Result<(), SandboxError> {
-        (0..self.config.flavour.seeds())
+        (0..self.config.flavour.images.len())
             .try_for_each(|seed| self.variant(metering).image(&self.config, seed).map(|_| ()))
     }
 
@@ -126,18 +140,38 @@ impl Sandbox {
     }
 
     fn run_here(&self, job: &Job) -> Result<Outcome, ExecutorError> {
+        let _place = Place::take(&self.running, self.config.instances)?;
         let metering = if job.deterministic || job.limits.fuel.is_some() {
             Metering::Metered
         } else {
             Metering::Unmetered
         };
         // The images differ in the seed of `hash`, which is set when an interpreter starts.
-        let seed = if job.deterministic { 0 } else { pick(self.config.flavour.seeds()) };
+        let seed = if job.deterministic { 0 } else { pick(self.config.flavour.images.len()) };
         let image = self
             .variant(metering)
             .image(&self.config, seed)
             .map_err(|error| ExecutorError::Internal(error.to_string()))?;
         run::run(&image, &self.stdlib, metering, job)
+    }
+}
+
+/// One of the instances that may be alive at a time.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(running: &'a AtomicUsize, most: usize) -> Result<Self, ExecutorError> {
+        let one_more = |now: usize| (now < most).then_some(now + 1);
+        match running.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
+            Ok(_) => Ok(Self(running)),
+            Err(_) => Err(ExecutorError::Unavailable(format!("all {most} instances are in use"))),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

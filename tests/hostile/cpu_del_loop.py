@@ -4,6 +4,7 @@
 # ///
 """An endless loop in a finaliser: exceptions are swallowed there, a deadline must not be."""
 
+
 class Never:
     def __del__(self):
         while True:

@@ -4,6 +4,7 @@
 # ///
 """Keys that all hash alike: a dict of them costs quadratic time."""
 
+
 class Key:
     def __hash__(self):
         return 1

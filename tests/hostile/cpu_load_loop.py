@@ -4,6 +4,7 @@
 # ///
 """An endless loop while the module is imported, before there is a handler to call: same deadline."""
 
+
 while True:
     pass
 

@@ -4,6 +4,7 @@
 # ///
 """Catches every exception for ever: the deadline is not an exception that a guest may catch."""
 
+
 def calculate(inputs):
     while True:
         try:

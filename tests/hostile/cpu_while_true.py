@@ -5,6 +5,7 @@
 # ///
 """An endless loop in bytecode: the deadline must end it, and the next call must not notice."""
 
+
 def calculate(inputs):
     while True:
         pass

@@ -4,5 +4,6 @@
 # ///
 """An endless loop in C: fuel is counted there too."""
 
+
 def calculate(inputs):
     return any(iter(int, 1))

@@ -5,6 +5,7 @@
 # ///
 """An endless loop with an instruction budget: it ends at the budget, not at the deadline."""
 
+
 def calculate(inputs):
     while True:
         pass

@@ -4,6 +4,7 @@
 # ///
 """Catches whatever might be raised when the fuel runs out: nothing is."""
 
+
 def calculate(inputs):
     while True:
         try:

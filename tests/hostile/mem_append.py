@@ -5,6 +5,7 @@
 # ///
 """Appends for ever: the host denies growth, and the next call has all its memory again."""
 
+
 def calculate(inputs):
     kept = []
     while True:

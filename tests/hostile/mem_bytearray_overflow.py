@@ -5,5 +5,6 @@
 # ///
 """Ten billion bytes at once, more than the address space."""
 
+
 def calculate(inputs):
     return len(bytearray(10**10))

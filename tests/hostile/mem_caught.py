@@ -6,6 +6,7 @@
 # ///
 """Runs out of memory, catches it, lets go and answers: a denied growth is not yet a failed call."""
 
+
 def calculate(inputs):
     try:
         kept = []

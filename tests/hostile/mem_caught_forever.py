@@ -5,6 +5,7 @@
 # ///
 """Runs out of memory, catches it, and does it again, until the deadline."""
 
+
 def calculate(inputs):
     while True:
         try:

@@ -4,6 +4,7 @@
 # ///
 """Fills a dict, whose table is copied whole each time that it grows."""
 
+
 def calculate(inputs):
     kept = {}
     n = 0

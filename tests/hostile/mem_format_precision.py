@@ -4,5 +4,6 @@
 # ///
 """A float with a billion digits after the point."""
 
+
 def calculate(inputs):
     return len(f"{0.1:.1000000000f}")

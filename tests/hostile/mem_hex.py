@@ -4,6 +4,7 @@
 # ///
 """Bytes to hexadecimal text and back, larger each time."""
 
+
 def calculate(inputs):
     data = b"\xff"
     while True:

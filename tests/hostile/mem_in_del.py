@@ -5,6 +5,7 @@
 # ///
 """Runs out of memory where exceptions are ignored."""
 
+
 class Greedy:
     kept = []
 

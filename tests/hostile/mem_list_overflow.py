@@ -4,5 +4,6 @@
 # ///
 """A list of ten billion items."""
 
+
 def calculate(inputs):
     return len([0] * 10**10)

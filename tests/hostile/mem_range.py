@@ -4,5 +4,6 @@
 # ///
 """A billion integers in one C call."""
 
+
 def calculate(inputs):
     return sum(list(range(10**9)))

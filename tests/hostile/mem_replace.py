@@ -5,5 +5,6 @@
 # ///
 """Every gap between a million characters is filled with a hundred thousand."""
 
+
 def calculate(inputs):
     return len(("a" * 10**6).replace("", "b" * 10**5))

@@ -4,5 +4,6 @@
 # ///
 """One shift, ten billion bits."""
 
+
 def calculate(inputs):
     return (1 << 10**10).bit_length()

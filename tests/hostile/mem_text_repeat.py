@@ -3,5 +3,6 @@
 # ///
 """A text of a billion characters."""
 
+
 def calculate(inputs):
     return len("x" * 10**9)

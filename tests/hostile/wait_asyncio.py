@@ -1,7 +1,7 @@
 # /// expect
-# # Without sockets the event loop cannot be made; if it could, it would sleep until the deadline.
-# kinds = ["exception", "timeout"]
-# timeout_ms = 1500
+# # A loop without sockets sleeps until the deadline; where none can be made, that is an exception.
+# kinds = ["timeout", "exception"]
+# timeout_ms = 1000
 # ///
 """An event loop that sleeps for ever."""
 

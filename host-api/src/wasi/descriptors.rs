@@ -185,8 +185,11 @@ impl HostDescriptor for Ctx {
     }
 
     fn read_directory(&mut self, handle: Resource<Handle>) -> FsResult<Resource<DirectoryEntryStream>> {
-        let entries = self.place(&handle)?.entries().map_err(refused)?;
-        Ok(retype(&self.table.push(Listing(entries.into_iter()))?))
+        let folder = self.place(&handle)?.clone();
+        if !folder.is_folder() {
+            return Err(refused(ErrorCode::NotDirectory));
+        }
+        Ok(retype(&self.table.push(Listing { folder, last: None })?))
     }
 
     fn create_directory_at(&mut self, handle: Resource<Handle>, path: String) -> FsResult<()> {

@@ -15,8 +15,12 @@ use super::retype;
 use crate::ctx::Ctx;
 use crate::vfs::Place;
 
-/// What is left of a folder's entries: names, and whether they are folders.
-pub struct Listing(pub std::vec::IntoIter<(String, bool)>);
+/// A folder being listed, and the last name told. It holds no copy of the entries, so that
+/// open listings cost nothing.
+pub struct Listing {
+    pub folder: Place,
+    pub last: Option<String>,
+}
 
 impl preopens::Host for Ctx {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Handle>, String)>> {
@@ -45,10 +49,13 @@ impl HostDirectoryEntryStream for Ctx {
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
         let listing = self.table.get_mut(&retype::<_, Listing>(&stream))?;
-        Ok(listing.0.next().map(|(name, is_folder)| DirectoryEntry {
-            type_: if is_folder { DescriptorType::Directory } else { DescriptorType::RegularFile },
-            name,
-        }))
+        let Some((name, is_folder)) = listing.folder.entry_after(listing.last.as_deref()) else {
+            return Ok(None);
+        };
+        listing.last = Some(name.clone());
+        let type_ =
+            if is_folder { DescriptorType::Directory } else { DescriptorType::RegularFile };
+        Ok(Some(DirectoryEntry { type_, name }))
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {

@@ -56,8 +56,9 @@ def inspect_package(policy, root="/app", is_available=None):
     imported, in `root`, `/deps`, the standard library and the image.
     """
     is_available = is_available or Finder([root, "/deps", *sys.path])
-    own = _own_modules(root)
-    files = [_File(root, path, policy, own) for path in _sources(root)]
+    sources = _sources(root)
+    own = {path.split("/")[0].removesuffix(".py") for path in sources}
+    files = [_File(root, path, policy, own) for path in sources]
     problems = [problem for file in files for problem in file.problems]
     problems.sort(key=lambda x: (x["file"], x["line"], x["column"]))
     imports = [found for file in files for found in file.found(files, is_available)]
@@ -228,7 +229,7 @@ class _File:
             return
         if node.level > len(self.packages):
             if not guarded and not self.initial:
-                text = "a file at the root belongs to no package: import without the dots"
+                text = "the dots lead out of the package: import from its root, without the dots"
                 self._problem("import", node.lineno, self._column(node), text)
             return
         if node.level:
@@ -311,12 +312,6 @@ def _sources(root):
         folders[:] = [x for x in folders if x[0] != "." and x != "__pycache__" and inner + x != "tests"]
         found += [inner + x for x in files if x.endswith(".py")]
     return sorted(found)
-
-
-def _own_modules(root):
-    """The package's top-level modules: its files, and the folders that hold any."""
-    tops = {path.split("/")[0] for path in _sources(root)}
-    return {top.removesuffix(".py") for top in tops} - {"__init__"}
 
 
 def _decoded(path):

@@ -23,7 +23,14 @@ _SHIM = ("/0/", "/world/", "/bundled/", "<frozen ")
 
 
 def failure(error):
-    """The WIT record for anything raised."""
+    """The WIT record for anything raised, however it lies about itself."""
+    try:
+        return _told(error)
+    except BaseException:
+        return _Failure(_Kind.RAISED, "Exception", "raised, and does not say what", None, None, None)
+
+
+def _told(error):
     if isinstance(error, InputError):
         return _plain(_Kind.INVALID_INPUTS, error, encode(error.violations))
     if isinstance(error, NotJson):
@@ -35,7 +42,7 @@ def failure(error):
         file, line = _innermost(error)
         missing = _Missing(error.name, file, line)
     return _Failure(
-        _Kind.RAISED, type(error).__name__, _message(error), _traceback(error), None, missing
+        _Kind.RAISED, _class(error), _message(error), _traceback(error), None, missing
     )
 
 
@@ -46,7 +53,15 @@ def too_large(size, limit):
 
 
 def _plain(kind, error, violations=None):
-    return _Failure(kind, type(error).__name__, _message(error), None, violations, None)
+    return _Failure(kind, _class(error), _message(error), None, violations, None)
+
+
+def _class(error):
+    # By the descriptor of `type` itself: a metaclass may answer anything.
+    return clean(_name_of(type(error)), 200)
+
+
+_name_of = type.__dict__["__name__"].__get__
 
 
 def _message(error):

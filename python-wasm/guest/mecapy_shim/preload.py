@@ -22,18 +22,12 @@ MODULES = """
     _strptime _pydatetime _pydecimal
 """.split()
 
-# Roots of the paths of modules that belong to the image.
-OWN = ("/0/", "/1/", "/bundled/", "/world/")
-
 
 def prepare():
     """Fills what WASI lacks, imports the usual modules, and forgets the build's paths."""
-    try:
-        from . import wasi
-    except ImportError:
-        wasi = None
-    if wasi is not None:
-        wasi.install()
+    from . import wasi
+
+    wasi.install()
     import importlib
 
     for name in MODULES:

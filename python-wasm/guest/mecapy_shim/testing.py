@@ -6,6 +6,7 @@ pytest comes with the package's dependencies while tests are run; it is no part 
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 
@@ -16,6 +17,11 @@ MAX_MESSAGE = 8 * 1024
 """Characters of one result's message, of which the end matters most."""
 
 _RESERVED = 100
+
+# Frames of a traceback between pytest and the test's file.
+_MACHINERY = re.compile(
+    r"^(?:\S*/_pytest/\S+|\S*/importlib/\S+|<frozen [^>]+>):\d+: in .*\n(?:    .*\n)*", re.MULTILINE
+)
 
 # The sandbox has one thread, no descriptors to redirect, no signals, and read-only sources.
 _OPTIONS = """
@@ -41,10 +47,13 @@ def run_tests(root="/app"):
     sys.dont_write_bytecode = True
     sys.path[:] = [root, *(entry for entry in sys.path if entry != root)]
     os.chdir(root)
-    scratch = os.path.join(tempfile.mkdtemp(), "tests")
     said = _Tail()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        options = [folder, f"--rootdir={root}", f"--basetemp={scratch}", *_OPTIONS]
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        options = [folder, f"--rootdir={root}", f"--basetemp={scratch}/tests", *_OPTIONS]
         status = pytest.main(options, plugins=[results])
     stopped = status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     if stopped and status != pytest.ExitCode.NO_TESTS_COLLECTED and not results.broken:
@@ -112,26 +121,23 @@ class _Results:
 
     def report(self):
         """All of it in `TestReport`'s form."""
-        counts = self.counts
-        tests = self.tests
+        counts, tests = self.counts, self.tests
+        failed = counts["failed"] + counts["error"]
         if self.unlisted:
-            outcome = "failed" if self._unlisted_failures() else "passed"
+            listed = sum(result["outcome"] in ("failed", "error") for result in tests)
+            outcome = "failed" if failed > listed else "passed"
             more = {"name": "tests", "outcome": outcome, "message": f"and {self.unlisted} more tests"}
             tests = [*tests, more]
         return {
             "passed": counts["passed"],
-            "failed": counts["failed"] + counts["error"],
+            "failed": failed,
             "skipped": counts["skipped"],
             "tests": tests,
         }
 
-    def _unlisted_failures(self):
-        listed = sum(result["outcome"] in ("failed", "error") for result in self.tests)
-        return self.counts["failed"] + self.counts["error"] - listed
-
     def _text(self, message):
         """The message with paths as in the package, cut at its start where it is too long."""
-        message = message.replace(self.root.rstrip("/") + "/", "").strip()
+        message = _MACHINERY.sub("", message.replace(self.root.rstrip("/") + "/", "")).strip()
         if len(message) > MAX_MESSAGE:
             message = "… " + message[-MAX_MESSAGE:]
         return message.encode("utf-8", "backslashreplace").decode()

@@ -4,8 +4,8 @@ The only module that knows which of the two it is: the others see `log`, `report
 and `create`, and files with `read`, or `write`, `finish` and `drop`.
 """
 
+import builtins
 import errno
-import io
 import os
 import sys
 import tempfile
@@ -98,7 +98,7 @@ else:
 
     class _Reader:
         def __init__(self, key):
-            self.file = io.open(os.path.join(*_parts(key)), "rb")
+            self.file = builtins.open(os.path.join(*_parts(key)), "rb")
 
         def read(self, length):
             return self.file.read(length)

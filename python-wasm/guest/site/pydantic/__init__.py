@@ -36,7 +36,8 @@ from .version import VERSION, __version__
 __all__ = (
     *_types,
     "alias_generators", "dataclasses", "PydanticSerializationError", "ValidationError",
-    "ValidationInfo", "AliasChoices", "AliasGenerator", "ConfigDict", "with_config", "PydanticInvalidForJsonSchema",
+    "ValidationInfo", "AliasChoices", "AliasGenerator",
+    "ConfigDict", "with_config", "PydanticInvalidForJsonSchema",
     "PydanticSchemaGenerationError", "PydanticUndefinedAnnotation", "PydanticUserError", "Field",
     "PrivateAttr", "computed_field", "FieldSerializationInfo", "PlainSerializer",
     "SerializationInfo", "SerializeAsAny", "SerializerFunctionWrapHandler", "WrapSerializer",

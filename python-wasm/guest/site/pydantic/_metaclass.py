@@ -159,10 +159,10 @@ def _check_bare(cls, raw, fields):
             continue
         if name in fields:
             raise PydanticUserError(
-                f"`{name}` is a field of a base class: give it a type here too, as in `{name}: int = 1`"
+                f"`{name}` is a field of a base class: give it a type here too"
             )
         raise PydanticUserError(
-            f"`{name} = {value!r}` has no type: a field needs one, and what is no field is a ClassVar"
+            f"`{name} = {value!r}` has no type: a field needs one, anything else is a ClassVar"
         )
 
 

@@ -68,7 +68,7 @@ class BaseModel(metaclass=ModelMetaclass):
         except NameError as error:
             raise PydanticUndefinedAnnotation(
                 getattr(error, "name", None) or "",
-                f"`{cls.__name__}` is not fully defined: `{error.name or error}` does not exist (yet)",
+                f"`{cls.__name__}` is not fully defined: there is no `{error.name or error}` (yet)",
             ) from None
         generator = cls.model_config.get("alias_generator")
         for name, hint in hints.items():

@@ -14,7 +14,7 @@ def use_bytecode(packed, folder):
             if folder.endswith("/__pycache__"):
                 with open(packed + path, "rb") as source, open(path, "wb") as target:
                     target.write(source.read())
-        elif name not in ("tkinter", "asyncio", "pydoc_data", "curses", "sqlite3"):
+        elif name not in ("tkinter", "pydoc_data", "curses"):
             if name == "__pycache__" and name not in posix.listdir(folder):
                 posix.mkdir(path)
             use_bytecode(packed, path)

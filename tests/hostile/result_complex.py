@@ -1,0 +1,9 @@
+# /// expect
+# kind = "invalid_outputs"
+# contains = "complex"
+# ///
+"""A complex number."""
+
+
+def calculate(inputs):
+    return {"root": 1j}

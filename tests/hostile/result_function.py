@@ -1,0 +1,8 @@
+# /// expect
+# kind = "invalid_outputs"
+# ///
+"""A function."""
+
+
+def calculate(inputs):
+    return calculate

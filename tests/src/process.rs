@@ -1,0 +1,54 @@
+//! What this process holds, as the kernel counts it.
+
+use std::fs;
+
+/// A moment's count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub resident_bytes: u64,
+    pub threads: u64,
+    pub descriptors: usize,
+    /// Memory mappings; the kernel allows some 65,000.
+    pub mappings: usize,
+}
+
+impl Held {
+    pub fn now() -> Self {
+        let status = fs::read_to_string("/proc/self/status").expect("a Linux /proc");
+        Self {
+            resident_bytes: field(&status, "VmRSS:") * 1024,
+            threads: field(&status, "Threads:"),
+            descriptors: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            mappings: fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count()),
+        }
+    }
+}
+
+/// Resident memory of this process: all of it, and its own share where it is shared with
+/// other mappings.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident {
+    pub rss_bytes: u64,
+    pub pss_bytes: u64,
+    /// Pages that nobody else maps and that were written to.
+    pub private_dirty_bytes: u64,
+}
+
+impl Resident {
+    pub fn now() -> Self {
+        let text = fs::read_to_string("/proc/self/smaps_rollup").expect("a Linux /proc");
+        Self {
+            rss_bytes: field(&text, "Rss:") * 1024,
+            pss_bytes: field(&text, "Pss:") * 1024,
+            private_dirty_bytes: field(&text, "Private_Dirty:") * 1024,
+        }
+    }
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no `{name}` in /proc/self"))
+}

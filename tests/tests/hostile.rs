@@ -1,0 +1,241 @@
+//! Every hostile guest of `tests/hostile`, on the sandbox itself: no import policy stands
+//! before it. One test, so that all run in one process, which must stay as it was.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use mecapy_tests::corpus::{self, Case};
+use mecapy_tests::process::Held;
+use mecapy_tests::{Call, kind_of, sandbox};
+use model::{Executor, Outcome};
+use runtime::{Metering, Sandbox};
+use serde_json::{Value, json};
+
+/// How late a call may end after its deadline.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Further runs of a guest that was only late: a shared machine may have been busy elsewhere.
+const LATE_RETRIES: usize = 2;
+
+/// Resident memory that the whole corpus may leave behind.
+const MAX_GROWTH_BYTES: u64 = 256 << 20;
+
+/// A corpus that cannot be found would pass.
+const LEAST_CASES: usize = 100;
+
+/// How one guest went.
+#[derive(Default)]
+struct Verdict {
+    /// What was not as expected; empty if all was.
+    wrong: Vec<String>,
+    late: Option<Duration>,
+    kind: &'static str,
+    wall: Duration,
+}
+
+#[test]
+fn every_guest_ends_as_it_has_to_and_harms_nobody() {
+    // `MECAPY_HOSTILE=mem_` runs only those whose names begin so.
+    let chosen = std::env::var("MECAPY_HOSTILE").unwrap_or_default();
+    let cases: Vec<Case> = corpus::read().into_iter().filter(|case| case.name.starts_with(&chosen)).collect();
+    assert!(!chosen.is_empty() || cases.len() >= LEAST_CASES, "only {} guests", cases.len());
+    let failures = runtime::spawn_worker("hostile", move || {
+        let sandbox = sandbox();
+        for metering in [Metering::Unmetered, Metering::Metered] {
+            sandbox.warm_up(metering).unwrap();
+        }
+        for _ in 0..10 {
+            assert_eq!(bystander(&sandbox), None);
+        }
+        let before = Held::now();
+        let mut failures: Vec<(String, Vec<String>)> = Vec::new();
+        for case in &cases {
+            let wrong = judge(&sandbox, case);
+            if !wrong.is_empty() {
+                failures.push((case.name.clone(), wrong));
+            }
+        }
+        let wrong = changes(before, Held::now());
+        if !wrong.is_empty() {
+            failures.push(("the process".to_owned(), wrong));
+        }
+        println!("{} guests, {} not as expected", cases.len(), failures.len());
+        failures
+    })
+    .unwrap()
+    .join()
+    .unwrap();
+    assert!(failures.is_empty(), "{}", table(&failures));
+}
+
+/// Runs a guest as often as it has to be run, and somebody else after it.
+fn judge(sandbox: &Sandbox, case: &Case) -> Vec<String> {
+    let started = Instant::now();
+    let mut verdict = run_once(sandbox, case);
+    let mut wrong = std::mem::take(&mut verdict.wrong);
+    // A second run of what waits for its deadline costs the suite that deadline again.
+    if case.twice || verdict.kind != "timeout" {
+        let again = run_once(sandbox, case);
+        wrong.extend(again.wrong.into_iter().map(|text| format!("second time: {text}")));
+    }
+    wrong.extend(bystander(sandbox).map(|text| format!("afterwards: {text}")));
+    let state = if wrong.is_empty() { "ok" } else { "WRONG" };
+    println!(
+        "{:<34} {state:<5} {:<16} {:>7.0} ms, in all {:>6.0} ms",
+        case.name,
+        verdict.kind,
+        verdict.wall.as_secs_f64() * 1e3,
+        started.elapsed().as_secs_f64() * 1e3
+    );
+    wrong
+}
+
+/// Once, or again if its only fault is that it ended late.
+fn run_once(sandbox: &Sandbox, case: &Case) -> Verdict {
+    let mut verdict = observe(sandbox, case);
+    for _ in 0..LATE_RETRIES {
+        match verdict.late {
+            Some(by) if verdict.wrong.is_empty() => {
+                println!("{}: late by {by:?}, run again", case.name);
+                verdict = observe(sandbox, case);
+            }
+            _ => break,
+        }
+    }
+    if let Some(by) = verdict.late {
+        let by = by.as_millis();
+        verdict.wrong.push(format!("ended {by} ms after its deadline of {:?}", case.call.limits.timeout));
+    }
+    verdict
+}
+
+fn observe(sandbox: &Sandbox, case: &Case) -> Verdict {
+    let job = case.call.job();
+    let started = Instant::now();
+    let answer = sandbox.run(&job);
+    let wall = started.elapsed();
+    let mut verdict = Verdict { wall, ..Verdict::default() };
+    let outcome = match answer {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            verdict.kind = "engine error";
+            verdict.wrong.push(format!("the engine failed: {error}"));
+            return verdict;
+        }
+    };
+    verdict.kind = kind_of(&outcome);
+    verdict.wrong = compare(case, &outcome);
+    let measured = Duration::from_secs_f64(outcome.usage.wall_ms / 1e3);
+    verdict.late = wall.max(measured).checked_sub(case.call.limits.timeout + GRACE);
+    verdict
+}
+
+fn compare(case: &Case, outcome: &Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let kind = kind_of(outcome);
+    if !case.kinds.iter().any(|expected| expected == kind) {
+        let detail = match &outcome.result {
+            Ok(value) => cut(&value.to_string()),
+            Err(failure) => cut(&failure.message),
+        };
+        wrong.push(format!("{kind} instead of {}: {detail}", case.kinds.join(" or ")));
+    }
+    match &outcome.result {
+        Ok(value) => {
+            if let Some(expected) = case.result.as_ref().filter(|expected| !same(expected, value)) {
+                wrong.push(format!("result {} instead of {expected}", cut(&value.to_string())));
+            }
+        }
+        Err(failure) => {
+            let expected = case.contains.as_ref().filter(|text| !failure.message.contains(*text));
+            if let Some(text) = expected {
+                wrong.push(format!("the message does not say `{text}`: {}", cut(&failure.message)));
+            }
+        }
+    }
+    if case.logs_truncated.is_some_and(|expected| outcome.logs.truncated != expected) {
+        wrong.push(format!("logs truncated: {}", outcome.logs.truncated));
+    }
+    let logged: usize = outcome.logs.entries.iter().map(|entry| entry.message.len()).sum();
+    // The notice that it was cut comes on top.
+    if logged as u64 > case.call.limits.log_bytes + 200 {
+        wrong.push(format!("{logged} bytes were logged"));
+    }
+    if outcome.usage.peak_memory_bytes > case.call.limits.memory_bytes {
+        wrong.push(format!("{} bytes of memory were given", outcome.usage.peak_memory_bytes));
+    }
+    wrong
+}
+
+/// Numbers by their value, whatever way they are written.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// A call of another function: what is wrong with it.
+fn bystander(sandbox: &Sandbox) -> Option<String> {
+    const CODE: &str = "
+import json, math, os, random, tempfile
+
+def calculate(inputs):
+    with tempfile.NamedTemporaryFile('w+') as file:
+        file.write(json.dumps(inputs))
+        file.seek(0)
+        back = json.load(file)
+    return {'hypotenuse': math.hypot(back['a'], back['b']), 'tmp': os.listdir('/tmp'),
+            'sorted': sorted(['b', 'a']), 'memory': len(bytearray(1 << 20)), 'cwd': os.getcwd()}
+";
+    let call = Call::of(CODE).inputs(json!({"a": 3, "b": 4}));
+    let expected = json!({"hypotenuse": 5.0, "tmp": [], "sorted": ["a", "b"], "memory": 1 << 20, "cwd": "/app"});
+    match sandbox.run(&call.job()) {
+        Err(error) => Some(format!("another function: the engine failed: {error}")),
+        Ok(outcome) => match outcome.result {
+            Err(failure) => Some(format!("another function: {}", cut(&failure.message))),
+            Ok(value) if !same(&value, &expected) => Some(format!("another function gave {}", cut(&value.to_string()))),
+            Ok(_) => None,
+        },
+    }
+}
+
+/// What the process has more of than before.
+fn changes(before: Held, after: Held) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let growth = after.resident_bytes.saturating_sub(before.resident_bytes);
+    println!("process before: {before:?}\nprocess after:  {after:?}");
+    if growth > MAX_GROWTH_BYTES {
+        wrong.push(format!("grew by {} MiB", growth >> 20));
+    }
+    if after.threads != before.threads {
+        wrong.push(format!("{} threads, before {}", after.threads, before.threads));
+    }
+    if after.descriptors != before.descriptors {
+        wrong.push(format!("{} open files, before {}", after.descriptors, before.descriptors));
+    }
+    wrong
+}
+
+fn table(failures: &[(String, Vec<String>)]) -> String {
+    let mut text = format!("{} guests are not as expected:\n", failures.len());
+    for (name, wrong) in failures {
+        for (i, what) in wrong.iter().enumerate() {
+            let name = if i == 0 { name.as_str() } else { "" };
+            writeln!(text, "  {name:<34} {what}").expect("writing to a string");
+        }
+    }
+    text
+}
+
+fn cut(text: &str) -> String {
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short.replace('\n', "⏎")
+}

@@ -353,7 +353,7 @@ def test_coroutines_are_run():
     async def waits():
         await Waits()
 
-    with pytest.raises(RuntimeError, match="event loop"):
+    with pytest.raises(RuntimeError, match="bad yield"):
         call(waits, {})
 
     async def fails():

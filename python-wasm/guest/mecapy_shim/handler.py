@@ -4,6 +4,7 @@ What a call does is worked out at the first call, from the function's code objec
 hints, and nothing that only describes (docstrings, schemas) is touched for it.
 """
 
+import asyncio
 import types
 
 from . import hints
@@ -233,16 +234,5 @@ def _model_signature(cls):
 
 
 def _finish(coroutine):
-    """The value of a coroutine, run by hand: the sandbox has nothing to wait for."""
-    try:
-        while True:
-            # asyncio.sleep(0) and its like yield None, and may go on at once.
-            if coroutine.send(None) is not None:
-                break
-    except StopIteration as done:
-        return done.value
-    coroutine.close()
-    raise RuntimeError(
-        "the handler awaits something that needs an event loop, and there is none here: "
-        "a call has no network and one thread, so nothing is gained by waiting"
-    )
+    """The value of a coroutine."""
+    return asyncio.run(coroutine)

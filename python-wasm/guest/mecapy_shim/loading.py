@@ -19,7 +19,8 @@ class NoHandler(Exception):
 
 def begin():
     """Gives this instance a life of its own: the image has everyone's randomness."""
-    random.seed()
+    # As many bits as anything can guess; the default asks the host for ten times more.
+    random.seed(os.urandom(32))
     os.chdir(ROOT)
     sys.modules["logging"]._startTime = time.time_ns()
 
@@ -119,4 +120,4 @@ def leave_out(imports):
         return FileFinder(path, (_LeavingOut, [".py"]))
 
     sys.path_hooks.insert(0, hook)
-    sys.path_importer_cache.clear()
+    sys.path_importer_cache.pop(ROOT, None)

@@ -18,7 +18,6 @@ MODULES = """
     threading time timeit token tokenize tomllib traceback types typing unicodedata unittest
     unittest.mock urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree
     zipfile zipimport zlib zoneinfo
-    annotated_types mecapy mecapy.files pydantic
     _strptime _pydatetime _pydecimal
 """.split()
 
@@ -29,15 +28,21 @@ def prepare():
 
     wasi.install()
     import importlib
+    import importlib.machinery
 
     for name in MODULES:
         try:
             importlib.import_module(name)
         except ImportError:
             pass
+    import_all("/1")
     sys.dont_write_bytecode = True
-    sys.path[:] = ["/app", "/deps", "/site", "/python"]
+    sys.path[:] = ["/app", "/deps", "/python"]
     sys.path_importer_cache.clear()
+    # Made ahead, they look at their folders only when they are asked.
+    for folder in sys.path:
+        loaders = importlib._bootstrap_external._get_supported_file_loaders()
+        sys.path_importer_cache[folder] = importlib.machinery.FileFinder(folder, *loaders)
     sys.argv[:] = [""]
     import linecache
     import os
@@ -46,4 +51,31 @@ def prepare():
     os.environ.clear()
     linecache.clearcache()
     re.purge()
-    importlib.invalidate_caches()
+
+
+def import_all(root):
+    """Imports every module below a folder that no call will see."""
+    import importlib
+    import pkgutil
+
+    refused = {}
+    for module in pkgutil.walk_packages([root], onerror=lambda _: None):
+        if module.name.startswith("_stand_ins"):
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            refused[module.name] = str(error)
+    sys.meta_path.append(Refused(refused))
+
+
+class Refused:
+    """Modules that a stand-in does not have, and says so when they are imported."""
+
+    def __init__(self, reasons):
+        self.reasons = reasons
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.reasons:
+            raise ImportError(self.reasons[name], name=name)
+        return None

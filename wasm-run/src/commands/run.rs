@@ -1,0 +1,178 @@
+//! A call of one function.
+
+use std::sync::Arc;
+
+use model::{CancelToken, ErrorKind, Executor, Failure, Job, Limits, Operation, Outcome, Warning};
+use package::{Prepared, PreparedFunction};
+use serde_json::{Map, Value};
+
+use crate::args::EngineChoice;
+use crate::ending::{Ended, Exit, Known, Stop};
+use crate::files::FolderFiles;
+use crate::inputs;
+use crate::report::{human, json};
+use crate::session::Session;
+
+/// A function that is ready to be called, and what to call it with.
+pub struct Call {
+    pub prepared: Prepared,
+    /// Of `prepared.functions`.
+    index: usize,
+    pub inputs: Map<String, Value>,
+    pub limits: Limits,
+    pub deterministic: bool,
+    pub files: Arc<FolderFiles>,
+}
+
+pub fn run(session: &Session) -> Exit {
+    let mut known = Known::default();
+    let (ended, schema) = match prepare(session, &mut known) {
+        Err(stop) => (Ended::early(known, stop), None),
+        Ok(call) => {
+            let schema = call.function().outputs_schema.as_ref().map(|schema| schema.value().clone());
+            (call_once(session, &call, known), schema)
+        }
+    };
+    session.printer.object(&json::ended(&ended));
+    human::print_ended(&session.printer, &ended, schema.as_ref());
+    ended.exit()
+}
+
+/// Everything up to the call; `known` is filled in on the way.
+pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
+    let opened = session.open()?;
+    known.version = Some(opened.version.clone());
+    let id = session.pick(&opened)?.id.clone();
+    known.function_id = Some(id.to_string());
+    let inputs = inputs::read(session.args.inputs.as_deref())?;
+    let prepared = session.prepare(&opened, false)?;
+    let index = prepared
+        .functions
+        .iter()
+        .position(|function| function.spec.id == id)
+        .ok_or_else(|| Stop::new(ErrorKind::Internal, format!("`{id}` was lost in preparation")))?;
+    let function = &prepared.functions[index];
+    known.engine = Some(function.engine);
+    known.engine_reason = Some(function.engine_reason.clone());
+    if session.args.engine == EngineChoice::Sandbox {
+        known.engine = Some(model::Engine::Sandbox);
+        known.engine_reason = Some("`--engine sandbox` asks for it".to_owned());
+    }
+    let inputs = function.inputs_schema.accept(inputs).map_err(inputs::invalid)?;
+    let keys = inputs::file_keys(&inputs, function.inputs_schema.value());
+    let files = FolderFiles::new(session.args.files.as_deref(), &keys, &session.args.package)
+        .map_err(inputs::invalid)?;
+    if let Some(stop) = session.engine_missing(function) {
+        known.engine = Some(model::Engine::Docker);
+        return Err(stop);
+    }
+    let runtime = &function.spec.runtime;
+    let args = &session.args;
+    let manifests = runtime.limits();
+    let limits = Limits {
+        timeout: args.timeout.unwrap_or(manifests.timeout),
+        memory_bytes: args.memory.unwrap_or(manifests.memory_bytes),
+        fuel: args.fuel.or(manifests.fuel),
+        ..manifests
+    };
+    let deterministic = args.deterministic || runtime.deterministic;
+    Ok(Call { index, inputs, limits, deterministic, files: Arc::new(files), prepared })
+}
+
+fn call_once(session: &Session, call: &Call, known: Known) -> Ended {
+    if let Err(error) = session.sandbox.ready(call.deterministic, call.limits.fuel.is_some()) {
+        return Ended::early(known, error.into());
+    }
+    let running = session.interrupt.cancellable();
+    let live = session.printer.live(call.function().spec.id.as_str());
+    let job = Job { events: Arc::new(live.events()), ..call.job(running.token.clone()) };
+    let outcome = session.sandbox.run(&job);
+    drop(live);
+    match outcome {
+        Err(error) => Ended::early(known, error.into()),
+        Ok(outcome) => call.judged(outcome, known),
+    }
+}
+
+impl Call {
+    pub fn function(&self) -> &PreparedFunction {
+        &self.prepared.functions[self.index]
+    }
+
+    /// A job of it, unheard.
+    pub fn job(&self, cancel: CancelToken) -> Job {
+        Job {
+            bundle: self.prepared.bundle.clone(),
+            operation: Operation::Call {
+                handler: self.function().spec.handler.clone(),
+                inputs: self.inputs.clone(),
+            },
+            limits: self.limits.clone(),
+            deterministic: self.deterministic,
+            files: self.files.clone(),
+            events: Arc::new(()),
+            cancel,
+        }
+    }
+
+    /// What an outcome means: the outputs are checked, and a missing native module is the
+    /// engine's want, not the function's mistake.
+    pub fn judged(&self, outcome: Outcome, mut known: Known) -> Ended {
+        let mut warnings = self.package_warnings();
+        warnings.extend(outcome.warnings);
+        let result = match outcome.result {
+            Ok(value) => self.check_outputs(&value, &mut warnings).map(|()| value),
+            Err(failure) => Err(self.explained(failure, &mut known)),
+        };
+        Ended { known, result, logs: outcome.logs, warnings, usage: Some(outcome.usage) }
+    }
+
+    fn package_warnings(&self) -> Vec<Warning> {
+        let warning = |code: &str, message: &String| Warning {
+            code: code.to_owned(),
+            message: message.clone(),
+            violations: Vec::new(),
+        };
+        let package = self.prepared.warnings.iter().map(|message| warning("package", message));
+        let function = self.function().warnings.iter().map(|message| warning("function", message));
+        package.chain(function).collect()
+    }
+
+    fn check_outputs(&self, value: &Value, warnings: &mut Vec<Warning>) -> Result<(), Stop> {
+        let function = self.function();
+        let Some(schema) = &function.outputs_schema else { return Ok(()) };
+        let violations = schema.validate(value);
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let message = match violations.as_slice() {
+            [only] => format!("the result breaks the outputs schema: {}", only.message),
+            several => format!("the result breaks {} rules of the outputs schema", several.len()),
+        };
+        if function.spec.strict_outputs {
+            return Err(Failure { violations, ..Failure::new(ErrorKind::InvalidOutputs, message) }.into());
+        }
+        let code = ErrorKind::InvalidOutputs.as_str().to_owned();
+        warnings.push(Warning { code, message, violations });
+        Ok(())
+    }
+
+    fn explained(&self, failure: Failure, known: &mut Known) -> Stop {
+        let Some(missing) = &failure.missing_module else { return failure.into() };
+        let Some(native) = self.prepared.native_distribution_of(&missing.name) else {
+            return failure.into();
+        };
+        let place = match (&missing.file, missing.line) {
+            (Some(file), Some(line)) => format!(", imported by {file}:{line}"),
+            (Some(file), None) => format!(", imported by {file}"),
+            _ => String::new(),
+        };
+        let reason = format!("{native} has no WASI build{place}");
+        known.engine = Some(model::Engine::Docker);
+        known.engine_reason = Some(reason.clone());
+        let id = &self.function().spec.id;
+        let message = format!("`{id}` needs Docker, which wasm-run does not have: {reason}");
+        let failure = Failure { traceback: failure.traceback, ..Failure::new(ErrorKind::EngineUnavailable, message) };
+        Stop::from(failure).help("deploy it to a platform that has Docker, or do without the module")
+    }
+}

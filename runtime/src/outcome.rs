@@ -10,7 +10,12 @@ use crate::limiter::Limiter;
 /// Tells a guest's own failure.
 pub fn from_guest(failure: GuestFailure, limiter: &Limiter, limits: &Limits) -> Failure {
     let kind = match failure.kind {
-        GuestFailureKind::Raised if failure.class == "MemoryError" && limiter.was_denied() => {
+        // Python refuses what could never fit without asking for memory: its own
+        // MemoryError has no message.
+        GuestFailureKind::Raised
+            if failure.class == "MemoryError"
+                && (limiter.was_denied() || failure.message.is_empty()) =>
+        {
             return memory_exceeded(limits, failure.traceback);
         }
         GuestFailureKind::Raised => ErrorKind::Exception,

@@ -10,8 +10,10 @@ from json import JSONDecoder
 from componentize_py_types import Err
 
 from . import loading
+from .check import inspect_package
 from .encode import encode
 from .failures import failure, too_large
+from .testing import run_tests
 
 _decode = JSONDecoder().decode
 _handler = None
@@ -49,8 +51,6 @@ def describe():
 
 def inspect(policy):
     """Syntax, policy and imports of the package's own code, without running it."""
-    from .check import inspect_package
-
     try:
         return encode(inspect_package(_decode(policy)))
     except BaseException as error:
@@ -59,8 +59,6 @@ def inspect(policy):
 
 def test(left_out):
     """Runs the package's tests."""
-    from .testing import run_tests
-
     try:
         loading.begin()
         loading.leave_out(left_out)

@@ -1,13 +1,16 @@
 //! What this process holds, as the kernel counts it.
 
 use std::fs;
+use std::path::PathBuf;
 
-/// A moment's count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A moment's inventory.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub resident_bytes: u64,
-    pub threads: u64,
-    pub descriptors: usize,
+    /// Names of threads, sorted.
+    pub threads: Vec<String>,
+    /// What open files are, sorted.
+    pub descriptors: Vec<String>,
     /// Memory mappings; the kernel allows some 65,000.
     pub mappings: usize,
 }
@@ -17,11 +20,20 @@ impl Held {
         let status = fs::read_to_string("/proc/self/status").expect("a Linux /proc");
         Self {
             resident_bytes: field(&status, "VmRSS:") * 1024,
-            threads: field(&status, "Threads:"),
-            descriptors: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            threads: list("/proc/self/task", |path| fs::read_to_string(path.join("comm")).ok()),
+            descriptors: list("/proc/self/fd", |path| Some(fs::read_link(path).ok()?.display().to_string())),
             mappings: fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count()),
         }
     }
+}
+
+/// What can be said of each entry of a folder; entries that are gone by then are left out.
+fn list(folder: &str, say: impl Fn(PathBuf) -> Option<String>) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a Linux /proc");
+    let mut said: Vec<String> =
+        entries.flatten().filter_map(|entry| say(entry.path())).map(|text| text.trim().to_owned()).collect();
+    said.sort();
+    said
 }
 
 /// Resident memory of this process: all of it, and its own share where it is shared with

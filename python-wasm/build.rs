@@ -117,8 +117,10 @@ fn pack_stdlib(out: &Path) -> Result<()> {
 }
 
 fn componentize(app: &str, path: &[&Path], seed: u64, output: &Path) -> Result<()> {
-    let path: Vec<&str> =
-        path.iter().map(|path| path.to_str().context("path is not UTF-8")).collect::<Result<_>>()?;
+    let path: Vec<&str> = path
+        .iter()
+        .map(|path| path.to_str().context("path is not UTF-8"))
+        .collect::<Result<_>>()?;
     let add_to_linker = move |linker: &mut Linker<Ctx>| Ok(add_imports(linker, seed)?);
     let generator = ComponentGenerator {
         wit_paths: &[Path::new("../host-api/wit")],

@@ -54,7 +54,9 @@ fn memory_image(module: &[u8]) -> Result<Option<Vec<u8>>> {
                 ensure!(!memory.memory64 && !memory.shared, "a memory of an unexpected kind");
                 image = Some(vec![0; usize::try_from(memory.initial)? * WASM_PAGE]);
             }
-            Payload::StartSection { .. } if image.is_some() => bail!("the memory's owner has a start function"),
+            Payload::StartSection { .. } if image.is_some() => {
+                bail!("the memory's owner has a start function")
+            }
             Payload::DataSection(segments) => {
                 let image = image.as_mut().context("a module without a memory has data")?;
                 for segment in segments {

@@ -10,8 +10,12 @@ const FIXED_TICK: Duration = Duration::from_micros(1);
 
 pub enum Clock {
     /// Monotonic time counts from the start of the call: the guest does not learn the host's uptime.
-    Real { started: Instant },
-    Fixed { elapsed: Duration },
+    Real {
+        started: Instant,
+    },
+    Fixed {
+        elapsed: Duration,
+    },
 }
 
 impl Clock {

@@ -39,6 +39,7 @@ pub struct Ctx {
     pub(crate) stdout: wasi::LineBuffer,
     pub(crate) stderr: wasi::LineBuffer,
     pub(crate) inodes: wasi::Inodes,
+    tmp: Arc<Quota>,
     cancel: CancelToken,
     deadline: Instant,
 }
@@ -58,20 +59,27 @@ pub struct CtxBuilder {
 
 impl CtxBuilder {
     pub fn build(self) -> Ctx {
+        let tmp = Quota::new(self.tmp_bytes);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Ctx {
             table,
-            root: self.root.with_tmp(Quota::new(self.tmp_bytes)),
+            root: self.root.with_tmp(tmp.clone()),
             clock: if self.deterministic { Clock::fixed() } else { Clock::real() },
             random: if self.deterministic { Random::seeded() } else { Random::fresh() },
-            logs: LogSink::new(self.events.clone(), self.started, self.log_bytes, self.deterministic),
+            logs: LogSink::new(
+                self.events.clone(),
+                self.started,
+                self.log_bytes,
+                self.deterministic,
+            ),
             events: self.events,
             files: self.files,
             sockets: WasiSocketsCtx::default(),
             stdout: wasi::LineBuffer::new(model::LogLevel::Stdout),
             stderr: wasi::LineBuffer::new(model::LogLevel::Stderr),
             inodes: wasi::Inodes::new(),
+            tmp,
             cancel: self.cancel,
             deadline: self.started + self.timeout,
         }
@@ -88,6 +96,11 @@ impl Ctx {
         } else {
             None
         }
+    }
+
+    /// Whether the call asked for more of `/tmp` than there is.
+    pub fn tmp_was_full(&self) -> bool {
+        self.tmp.was_full()
     }
 
     /// Waits for a duration of the guest's clock, or stops at the deadline or when cancelled.

@@ -27,7 +27,8 @@ impl From<FileError> for Error {
 }
 
 fn check_key(key: &str) -> Result<(), Error> {
-    let bad = key.contains(['\\', '\0']) || key.split('/').any(|part| matches!(part, "" | "." | ".."));
+    let bad =
+        key.contains(['\\', '\0']) || key.split('/').any(|part| matches!(part, "" | "." | ".."));
     if bad { Err(Error::InvalidKey) } else { Ok(()) }
 }
 
@@ -50,7 +51,11 @@ impl Host for Ctx {
 }
 
 impl HostReader for Ctx {
-    fn read(&mut self, reader: Resource<Reader>, length: u32) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+    fn read(
+        &mut self,
+        reader: Resource<Reader>,
+        length: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, Error>> {
         let reader = self.table.get_mut(&reader)?;
         let mut bytes = vec![0; length.min(MAX_READ_BYTES) as usize];
         Ok(match reader.0.read(&mut bytes) {
@@ -69,9 +74,15 @@ impl HostReader for Ctx {
 }
 
 impl HostWriter for Ctx {
-    fn write(&mut self, writer: Resource<Writer>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+    fn write(
+        &mut self,
+        writer: Resource<Writer>,
+        bytes: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         Ok(match &mut self.table.get_mut(&writer)?.0 {
-            Some(sink) => sink.write_all(&bytes).map_err(|error| Error::Unavailable(error.to_string())),
+            Some(sink) => {
+                sink.write_all(&bytes).map_err(|error| Error::Unavailable(error.to_string()))
+            }
             None => Err(Error::Unavailable("the file is finished".to_owned())),
         })
     }

@@ -34,7 +34,8 @@ impl LogSink {
         let cost = message.len() as u64 + ENTRY_BYTES;
         if cost > self.left {
             self.logs.truncated = true;
-            let notice = format!("the log's quota of {} bytes is used up: the rest is dropped", self.quota);
+            let notice =
+                format!("the log's quota of {} bytes is used up: the rest is dropped", self.quota);
             self.add(LogLevel::Warning, notice);
         } else {
             self.left -= cost;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a change was refused.
@@ -27,16 +27,32 @@ pub struct Quota {
     max_bytes: u64,
     bytes: AtomicU64,
     nodes: AtomicUsize,
+    refused: AtomicBool,
 }
 
 impl Quota {
     pub fn new(max_bytes: u64) -> Arc<Self> {
-        Arc::new(Self { max_bytes, bytes: AtomicU64::new(0), nodes: AtomicUsize::new(0) })
+        Arc::new(Self {
+            max_bytes,
+            bytes: AtomicU64::new(0),
+            nodes: AtomicUsize::new(0),
+            refused: AtomicBool::new(false),
+        })
     }
 
     /// Bytes held by all files, unlinked but open ones included.
     pub fn used(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything was refused for want of room.
+    pub fn was_full(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn refuse(&self) -> TmpError {
+        self.refused.store(true, Ordering::Relaxed);
+        TmpError::Full
     }
 
     fn take_bytes(&self, more: u64) -> Result<(), TmpError> {
@@ -45,7 +61,7 @@ impl Quota {
                 used.checked_add(more).filter(|&sum| sum <= self.max_bytes)
             })
             .map(|_| ())
-            .map_err(|_| TmpError::Full)
+            .map_err(|_| self.refuse())
     }
 
     fn take_node(&self) -> Result<(), TmpError> {
@@ -54,7 +70,7 @@ impl Quota {
                 (used < model::limits::TMP_NODES).then_some(used + 1)
             })
             .map(|_| ())
-            .map_err(|_| TmpError::Full)
+            .map_err(|_| self.refuse())
     }
 }
 

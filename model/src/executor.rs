@@ -61,7 +61,12 @@ impl Default for ImportPolicy {
         let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
             blocked_modules: list(&[
-                "os", "subprocess", "sys", "socket", "ctypes", "multiprocessing",
+                "os",
+                "subprocess",
+                "sys",
+                "socket",
+                "ctypes",
+                "multiprocessing",
             ]),
             allowed_modules: None,
             blocked_calls: list(&["eval", "exec", "compile", "__import__"]),

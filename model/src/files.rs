@@ -178,8 +178,8 @@ impl Tree {
 }
 
 fn check_path(path: &str) -> Result<(), TreeError> {
-    let bad = path.contains(['\\', '\0'])
-        || path.split('/').any(|part| matches!(part, "" | "." | ".."));
+    let bad =
+        path.contains(['\\', '\0']) || path.split('/').any(|part| matches!(part, "" | "." | ".."));
     if bad { Err(TreeError::UnsafePath(path.to_owned())) } else { Ok(()) }
 }
 

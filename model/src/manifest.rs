@@ -224,7 +224,10 @@ mod tests {
     #[test]
     fn handlers() {
         let handler = HandlerRef::parse("analysis.bolt.Bolt:calculate", vec![]).unwrap();
-        assert_eq!((handler.path.as_str(), handler.callable.as_str()), ("analysis.bolt.Bolt", "calculate"));
+        assert_eq!(
+            (handler.path.as_str(), handler.callable.as_str()),
+            ("analysis.bolt.Bolt", "calculate")
+        );
         for bad in ["", "a", "a:", ":b", "a.:b", "a:b.c", "a b:c", "1a:b", "a:b:c", "../a:b"] {
             assert!(HandlerRef::parse(bad, vec![]).is_err(), "{bad}");
         }

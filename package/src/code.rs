@@ -13,9 +13,8 @@ pub fn problems(inspection: &Inspection) -> Vec<Problem> {
 }
 
 fn problem(found: &CodeProblem) -> Problem {
-    let problem = Problem::new(Step::Code, &found.message)
-        .in_file(&found.file)
-        .at(found.line, found.column);
+    let problem =
+        Problem::new(Step::Code, &found.message).in_file(&found.file).at(found.line, found.column);
     match found.rule.as_str() {
         "syntax" => problem.help("correct it; the code is read as Python 3.14"),
         // The inspection says what to use instead, after a colon.
@@ -65,10 +64,7 @@ mod tests {
             ],
             imports: Vec::new(),
         };
-        let said: Vec<_> = problems(&inspection)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let said: Vec<_> = problems(&inspection).iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
             [

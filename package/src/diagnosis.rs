@@ -64,12 +64,7 @@ impl Package<'_> {
                 let problem = match self.handler_file(spec) {
                     Some(file) if problem.file.is_empty() || !pointer.starts_with("/functions") => {
                         let line = self.nearest_line(&file, &spec.handler.callable);
-                        Problem {
-                            file,
-                            line: Some(line),
-                            column: None,
-                            ..problem
-                        }
+                        Problem { file, line: Some(line), column: None, ..problem }
                     }
                     _ => problem,
                 };
@@ -80,11 +75,8 @@ impl Package<'_> {
             }
             ErrorKind::Exception => {
                 // A dependency may have caught the plain error, and raised its own.
-                if let Some(module) = self
-                    .vendored
-                    .unavailable
-                    .iter()
-                    .find(|module| mentions_import(failure, module))
+                if let Some(module) =
+                    self.vendored.unavailable.iter().find(|module| mentions_import(failure, module))
                 {
                     return self.missing(&MissingModule {
                         name: module.clone(),
@@ -92,10 +84,8 @@ impl Package<'_> {
                         line: None,
                     });
                 }
-                let message = format!(
-                    "importing the handler `{}` failed: {}",
-                    spec.handler, failure.message
-                );
+                let message =
+                    format!("importing the handler `{}` failed: {}", spec.handler, failure.message);
                 let problem = Problem::new(Step::Code, message).help(
                     "correct it; if it fails only in the sandbox, set `runtime.engine: docker`",
                 );
@@ -167,15 +157,8 @@ impl Package<'_> {
                 format!("add `{name}` to `dependencies`"),
             )
         };
-        let mut problem = Problem::new(
-            if is_own {
-                Step::Code
-            } else {
-                Step::Dependencies
-            },
-            message,
-        )
-        .help(help);
+        let mut problem =
+            Problem::new(if is_own { Step::Code } else { Step::Dependencies }, message).help(help);
         if is_dependencys {
             problem.message = format!("{} ({} imports it)", problem.message, file);
         } else {
@@ -194,44 +177,30 @@ impl Package<'_> {
         }
         let is_of = |found: &&FoundImport| found.at.module.split('.').next() == Some(top);
         let imports = || self.inspection.imports.iter().filter(is_of);
-        let found = imports()
-            .find(|found| found.used)
-            .or_else(|| imports().next())?;
+        let found = imports().find(|found| found.used).or_else(|| imports().next())?;
         Some((found.at.file.clone(), found.at.line))
     }
 
     /// The reason for Docker, if a test case stopped on what the sandbox has not.
     pub fn lazily_missing(&self, cases: &[CaseResult]) -> Option<String> {
-        cases
-            .iter()
-            .filter_map(|case| case.failure.as_ref())
-            .find_map(|failure| {
-                let missing = failure
-                    .missing_module
-                    .as_ref()
-                    .map(|missing| self.missing(missing));
-                match missing {
-                    Some(Obstacle::Native(reason)) => Some(reason),
-                    _ => self.beyond_stand_in(failure),
-                }
-            })
+        cases.iter().filter_map(|case| case.failure.as_ref()).find_map(|failure| {
+            let missing = failure.missing_module.as_ref().map(|missing| self.missing(missing));
+            match missing {
+                Some(Obstacle::Native(reason)) => Some(reason),
+                _ => self.beyond_stand_in(failure),
+            }
+        })
     }
 
     /// The reason for Docker, if the sandbox has only a part of a module, and another part
     /// was asked for.
     fn beyond_stand_in(&self, failure: &Failure) -> Option<String> {
         let (what, _) = failure.message.split_once(STAND_IN)?;
-        let what = what
-            .rsplit(['\n', ' '])
-            .find(|word| word.contains('.'))
-            .unwrap_or("a part of it");
-        let place = self
-            .author_frame(failure)
-            .map(|(file, line)| format!(", used by {file}:{line}"));
-        Some(format!(
-            "{what} is not in the sandbox's stand-in{}",
-            place.unwrap_or_default()
-        ))
+        let what =
+            what.rsplit(['\n', ' ']).find(|word| word.contains('.')).unwrap_or("a part of it");
+        let place =
+            self.author_frame(failure).map(|(file, line)| format!(", used by {file}:{line}"));
+        Some(format!("{what} is not in the sandbox's stand-in{}", place.unwrap_or_default()))
     }
 
     /// The file of the module that a handler names.
@@ -255,17 +224,12 @@ impl Package<'_> {
             .unwrap_or_default();
         let definitions = text.lines().zip(1_u32..).filter_map(|(line, number)| {
             let rest = line.trim_start();
-            let rest = ["async def ", "def ", "class "]
-                .iter()
-                .find_map(|word| rest.strip_prefix(word))?;
-            let name = rest
-                .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-                .next()?;
+            let rest =
+                ["async def ", "def ", "class "].iter().find_map(|word| rest.strip_prefix(word))?;
+            let name = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
             Some((strsim::jaro_winkler(name, wanted), number))
         });
-        definitions
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map_or(1, |(_, line)| line)
+        definitions.max_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(1, |(_, line)| line)
     }
 
     /// The innermost of the package's own frames.
@@ -273,11 +237,8 @@ impl Package<'_> {
         let mut frames = failure.traceback.as_deref()?.lines().filter_map(|line| {
             let rest = line.trim_start().strip_prefix("File \"")?;
             let (file, rest) = rest.split_once('"')?;
-            let line: String = rest
-                .strip_prefix(", line ")?
-                .chars()
-                .take_while(char::is_ascii_digit)
-                .collect();
+            let line: String =
+                rest.strip_prefix(", line ")?.chars().take_while(char::is_ascii_digit).collect();
             let file = file.strip_prefix("/app/").unwrap_or(file);
             self.bundle.app.file(file)?;
             Some((file.to_owned(), line.parse().ok()?))
@@ -290,14 +251,8 @@ fn imported_by(import: Option<&(String, u32)>, missing: &MissingModule) -> Strin
     match (import, &missing.file) {
         (Some((file, line)), _) => format!(", imported by {file}:{line}"),
         (None, Some(file)) => {
-            let line = missing
-                .line
-                .map(|line| format!(":{line}"))
-                .unwrap_or_default();
-            format!(
-                ", imported by {}{line}",
-                file.strip_prefix("deps/").unwrap_or(file)
-            )
+            let line = missing.line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!(", imported by {}{line}", file.strip_prefix("deps/").unwrap_or(file))
         }
         (None, None) => String::new(),
     }
@@ -309,9 +264,7 @@ fn mentions_import(failure: &Failure, module: &str) -> bool {
         .into_iter()
         .flatten()
         .any(|text| text.contains("ImportError") || text.contains("ModuleNotFoundError"));
-    let mut words = failure
-        .message
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let mut words = failure.message.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     is_import_error && words.any(|word| word == module)
 }
 

@@ -19,10 +19,7 @@ use crate::schema::Schema;
 use crate::testing;
 
 /// The sandbox's Python.
-const SANDBOX_PYTHON: PythonVersion = PythonVersion {
-    major: 3,
-    minor: 14,
-};
+const SANDBOX_PYTHON: PythonVersion = PythonVersion { major: 3, minor: 14 };
 /// Memory for finding out which dependencies import.
 const PROBE_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
 const PROBE_MODULE: &str = "mecapy_import_probe";
@@ -51,13 +48,9 @@ pub fn take_out_unavailable(
         return Ok(());
     }
     let mut app = Tree::new();
-    app.insert(&format!("{PROBE_MODULE}.py"), PROBE)
-        .expect("a valid path in an empty tree");
-    let bundle = Arc::new(Bundle {
-        app: app.into(),
-        deps: vendored.tree.clone(),
-        left_out: Vec::new(),
-    });
+    app.insert(&format!("{PROBE_MODULE}.py"), PROBE).expect("a valid path in an empty tree");
+    let bundle =
+        Arc::new(Bundle { app: app.into(), deps: vendored.tree.clone(), left_out: Vec::new() });
     let mut failed = BTreeSet::new();
     match probe(sandbox, &bundle, &doubtful)? {
         Some(found) => failed.extend(found),
@@ -93,10 +86,7 @@ fn probe(
     let Value::Object(inputs) = json!({"modules": modules}) else {
         unreachable!("an object was made")
     };
-    let limits = Limits {
-        memory_bytes: PROBE_MEMORY_BYTES,
-        ..Limits::default()
-    };
+    let limits = Limits { memory_bytes: PROBE_MEMORY_BYTES, ..Limits::default() };
     let outcome = sandbox.run(bundle, Operation::Call { handler, inputs }, limits, false)?;
     Ok(match outcome.result {
         Ok(Value::Object(failed)) => Some(failed.into_iter().map(|(name, _)| name).collect()),
@@ -179,13 +169,8 @@ fn decided(package: &Package<'_>, spec: &FunctionSpec) -> Option<String> {
     if spec.runtime.engine == EnginePreference::Docker {
         return Some("the manifest says `engine: docker`".to_owned());
     }
-    let wanted = spec
-        .runtime
-        .python_version
-        .filter(|wanted| *wanted > SANDBOX_PYTHON)?;
-    Some(format!(
-        "it needs Python {wanted}, and the sandbox has {SANDBOX_PYTHON}"
-    ))
+    let wanted = spec.runtime.python_version.filter(|wanted| *wanted > SANDBOX_PYTHON)?;
+    Some(format!("it needs Python {wanted}, and the sandbox has {SANDBOX_PYTHON}"))
 }
 
 fn describe(
@@ -199,15 +184,9 @@ fn describe(
         fuel: None,
         ..spec.runtime.limits()
     };
-    let operation = Operation::Describe {
-        handler: spec.handler.clone(),
-    };
-    let outcome = sandbox.run(
-        package.bundle,
-        operation,
-        limits.clone(),
-        spec.runtime.deterministic,
-    )?;
+    let operation = Operation::Describe { handler: spec.handler.clone() };
+    let outcome =
+        sandbox.run(package.bundle, operation, limits.clone(), spec.runtime.deterministic)?;
     match outcome.result {
         Ok(value) => Ok(Ok(decoded(value, "description")?)),
         Err(failure) => Ok(Err(package.obstacle(spec, &failure, limits.timeout))),
@@ -221,12 +200,9 @@ fn with_schemas(
 ) -> Result<PreparedFunction, PrepareError> {
     let is_described = described.is_some();
     let (inputs, outputs, documentation, warnings) = match described {
-        Some(found) => (
-            Some(found.inputs_schema),
-            found.outputs_schema,
-            found.description,
-            found.warnings,
-        ),
+        Some(found) => {
+            (Some(found.inputs_schema), found.outputs_schema, found.description, found.warnings)
+        }
         None => (None, None, None, Vec::new()),
     };
     let mut problems = Vec::new();
@@ -245,11 +221,7 @@ fn with_schemas(
                         .unwrap_or_else(|| "change the handler's type hints".to_owned());
                     package
                         .source
-                        .problem(
-                            Step::Schemas,
-                            &package.source.function_pointer(&spec.id),
-                            message,
-                        )
+                        .problem(Step::Schemas, &package.source.function_pointer(&spec.id), message)
                         .help(help)
                 }));
                 None

@@ -59,9 +59,7 @@ pub struct Prepared {
 
 impl Prepared {
     pub fn function(&self, id: &str) -> Option<&PreparedFunction> {
-        self.functions
-            .iter()
-            .find(|function| function.spec.id.as_str() == id)
+        self.functions.iter().find(|function| function.spec.id.as_str() == id)
     }
 
     /// The distribution that has no WASI build, for a module that a call did not find: such
@@ -146,17 +144,11 @@ pub fn prepare(
     progress: &dyn Fn(Step, &str),
 ) -> Result<Prepared, PrepareError> {
     let manifest = &source.manifest;
-    let sandbox = Sandbox {
-        executor,
-        cancel: &options.resolver.cancel,
-    };
+    let sandbox = Sandbox { executor, cancel: &options.resolver.cancel };
     let has_code = tree.files().iter().any(|(path, _)| path.ends_with(".py"));
 
     progress(Step::Code, "checking the code");
-    let mut bundle = Bundle {
-        app: tree.clone(),
-        ..Bundle::default()
-    };
+    let mut bundle = Bundle { app: tree.clone(), ..Bundle::default() };
     let mut inspection = Inspection::default();
     if has_code {
         inspection = sandbox.inspect(&bundle, &options.policy)?;
@@ -174,25 +166,14 @@ pub fn prepare(
         inspection = sandbox.inspect(&bundle, &options.policy)?;
     }
 
-    let unused: Vec<_> = inspection
-        .imports
-        .iter()
-        .filter(|found| code::can_leave_out(found))
-        .collect();
-    let warnings = unused
-        .iter()
-        .map(|found| code::unused_warning(found))
-        .collect();
+    let unused: Vec<_> =
+        inspection.imports.iter().filter(|found| code::can_leave_out(found)).collect();
+    let warnings = unused.iter().map(|found| code::unused_warning(found)).collect();
     bundle.left_out = unused.into_iter().map(|found| found.at.clone()).collect();
     let bundle = Arc::new(bundle);
 
     progress(Step::Engine, "choosing the engine");
-    let package = Package {
-        source,
-        bundle: &bundle,
-        vendored: &vendored,
-        inspection: &inspection,
-    };
+    let package = Package { source, bundle: &bundle, vendored: &vendored, inspection: &inspection };
     let mut functions = Vec::new();
     let mut problems = Vec::new();
     for spec in &manifest.functions {
@@ -264,13 +245,8 @@ impl Sandbox<'_> {
             deps: bundle.deps.clone(),
             left_out: Vec::new(),
         });
-        let operation = Operation::Inspect {
-            policy: policy.clone(),
-        };
-        match self
-            .run(&bundle, operation, Limits::default(), false)?
-            .result
-        {
+        let operation = Operation::Inspect { policy: policy.clone() };
+        match self.run(&bundle, operation, Limits::default(), false)?.result {
             Ok(value) => decoded(value, "inspection"),
             Err(failure) => Err(Problem::new(
                 Step::Code,

@@ -116,19 +116,13 @@ pub struct PackageError {
 impl PackageError {
     /// `Err` if there are problems, else `value`.
     pub fn unless_empty<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
-        if problems.is_empty() {
-            Ok(value)
-        } else {
-            Err(Self { problems })
-        }
+        if problems.is_empty() { Ok(value) } else { Err(Self { problems }) }
     }
 }
 
 impl From<Problem> for PackageError {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 
@@ -181,10 +175,7 @@ mod tests {
             problem.to_string(),
             "mecapy.yaml:12:3: unknown key `timout`; did you mean `timeout`?"
         );
-        assert_eq!(
-            Problem::new(Step::Archive, "it is empty").to_string(),
-            "it is empty"
-        );
+        assert_eq!(Problem::new(Step::Archive, "it is empty").to_string(), "it is empty");
     }
 
     #[test]

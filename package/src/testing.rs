@@ -65,9 +65,7 @@ impl Report {
         let mut problems = Vec::new();
         for case in self.cases.iter().filter(|case| !case.passed()) {
             let at = |message: String| {
-                Problem::new(Step::Tests, message)
-                    .in_file(manifest)
-                    .at_line(case.line)
+                Problem::new(Step::Tests, message).in_file(manifest).at_line(case.line)
             };
             let title = format!("{} of `{}`", case.name, case.function);
             if let Some(failure) = &case.failure {
@@ -83,11 +81,8 @@ impl Report {
                     format!(" at `{}`", mismatch.pointer)
                 };
                 problems.push(
-                    at(format!(
-                        "{title} gave another result{place}: {}",
-                        mismatch.message
-                    ))
-                    .help("correct the function or its `expected_outputs`"),
+                    at(format!("{title} gave another result{place}: {}", mismatch.message))
+                        .help("correct the function or its `expected_outputs`"),
                 );
             }
         }
@@ -125,10 +120,7 @@ pub fn run_tests(
     executor: &dyn Executor,
     options: &Options,
 ) -> Result<Report, PrepareError> {
-    let sandbox = Sandbox {
-        executor,
-        cancel: &options.resolver.cancel,
-    };
+    let sandbox = Sandbox { executor, cancel: &options.resolver.cancel };
     let engine = executor.engine();
     let mut report = Report::default();
     for function in &prepared.functions {
@@ -139,15 +131,10 @@ pub fn run_tests(
                 }
             }
             Some(cases) => report.cases.extend(cases.iter().cloned()),
-            None => report
-                .cases
-                .extend(run_cases(&sandbox, &prepared.bundle, function)?),
+            None => report.cases.extend(run_cases(&sandbox, &prepared.bundle, function)?),
         }
     }
-    let is_engines = prepared
-        .functions
-        .iter()
-        .any(|function| function.engine == engine);
+    let is_engines = prepared.functions.iter().any(|function| function.engine == engine);
     if is_engines && has_tests(&prepared.bundle.app) {
         let bundle = match engine {
             Engine::Sandbox => with_pytest(&prepared.bundle, &options.resolver.pytest()?),
@@ -177,8 +164,7 @@ fn with_pytest(bundle: &Bundle, pytest: &Vendored) -> Arc<Bundle> {
     let top = |path: &str| path.split('/').next().unwrap_or(path).to_owned();
     for (path, bytes) in pytest.tree.files() {
         if bundle.deps.entry(&top(&path)).is_none() {
-            deps.insert(&path, bytes.clone())
-                .expect("the package has nothing of that name");
+            deps.insert(&path, bytes.clone()).expect("the package has nothing of that name");
         }
     }
     Arc::new(Bundle {
@@ -190,12 +176,7 @@ fn with_pytest(bundle: &Bundle, pytest: &Vendored) -> Arc<Bundle> {
 
 /// The widest limits of the package's functions, for all of its tests together.
 fn test_limits(prepared: &Prepared) -> Limits {
-    let specs = || {
-        prepared
-            .functions
-            .iter()
-            .map(|function| &function.spec.runtime)
-    };
+    let specs = || prepared.functions.iter().map(|function| &function.spec.runtime);
     Limits {
         timeout: specs()
             .map(|spec| spec.timeout)
@@ -221,16 +202,9 @@ pub(crate) fn run_cases(
     let mut results = Vec::new();
     for (i, case) in spec.test_cases.iter().enumerate() {
         let inputs = function.inputs_schema.apply_defaults(case.inputs.clone());
-        let operation = Operation::Call {
-            handler: spec.handler.clone(),
-            inputs,
-        };
-        let outcome = sandbox.run(
-            bundle,
-            operation,
-            spec.runtime.limits(),
-            spec.runtime.deterministic,
-        )?;
+        let operation = Operation::Call { handler: spec.handler.clone(), inputs };
+        let outcome =
+            sandbox.run(bundle, operation, spec.runtime.limits(), spec.runtime.deterministic)?;
         let mut result = CaseResult {
             function: spec.id.clone(),
             name: case_name(case.name.as_deref(), i),
@@ -258,24 +232,15 @@ pub(crate) fn run_cases(
 
 /// What a call of the function would fail with, had it given this.
 fn broken_output(function: &PreparedFunction, value: &Value) -> Option<Failure> {
-    let schema = function
-        .outputs_schema
-        .as_ref()
-        .filter(|_| function.spec.strict_outputs)?;
+    let schema = function.outputs_schema.as_ref().filter(|_| function.spec.strict_outputs)?;
     let violations = schema.validate(value);
     let first = violations.first()?;
     let message = format!("the result breaks the outputs schema: {}", first.message);
-    Some(Failure {
-        violations,
-        ..Failure::new(ErrorKind::InvalidOutputs, message)
-    })
+    Some(Failure { violations, ..Failure::new(ErrorKind::InvalidOutputs, message) })
 }
 
 fn case_name(name: Option<&str>, i: usize) -> String {
-    name.map_or_else(
-        || format!("case {}", i + 1),
-        |name| format!("case `{name}`"),
-    )
+    name.map_or_else(|| format!("case {}", i + 1), |name| format!("case `{name}`"))
 }
 
 /// Test cases and warm-ups whose inputs the function would not take.

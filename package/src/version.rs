@@ -49,10 +49,7 @@ mod tests {
     #[test]
     fn vectors() {
         for (files, hex) in [
-            (
-                &[][..],
-                "7801aabac631b7fe140f4a9d696a278e398d913c74546cde36b2a4764ccc9b41",
-            ),
+            (&[][..], "7801aabac631b7fe140f4a9d696a278e398d913c74546cde36b2a4764ccc9b41"),
             (
                 &[("handler.py", "def calculate(inputs):\n    return inputs\n")][..],
                 "468ef5dbd21c2c08e184a3b7a8a5f88fa204526552477c11edd44921ec8a5498",

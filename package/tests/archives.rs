@@ -18,18 +18,15 @@ fn good_zip() -> Vec<u8> {
 }
 
 fn said(bytes: &[u8]) -> String {
-    read_zip(bytes).map_or_else(
-        |error| error.to_string(),
-        |archive| panic!("read: {:?}", archive.tree),
-    )
+    read_zip(bytes)
+        .map_or_else(|error| error.to_string(), |archive| panic!("read: {:?}", archive.tree))
 }
 
 /// The ZIP with each occurrence of a text replaced by one as long.
 fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..bytes.len() - from.len())
-        .filter(|at| bytes[*at..].starts_with(from))
-        .collect();
+    let places: Vec<usize> =
+        (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     assert!(!places.is_empty());
     for at in places {
         bytes[at..at + to.len()].copy_from_slice(to);
@@ -40,10 +37,7 @@ fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
     for (name, why) in [
-        (
-            "../evil.py",
-            "`../evil.py` leads out of the package; pack without `..` in paths",
-        ),
+        ("../evil.py", "`../evil.py` leads out of the package; pack without `..` in paths"),
         ("a/../../evil.py", "leads out of the package"),
         (
             "/etc/passwd",
@@ -60,19 +54,10 @@ fn names_that_lead_elsewhere_are_refused() {
         assert!(text.contains(why), "{name}: {text}");
     }
     for (name, why) in [
-        (
-            &b"a\\b.py"[..],
-            "`a\\\\b.py` has a backslash in its name; separate folders with `/`",
-        ),
-        (
-            b"a\0b.py",
-            "`a\\0b.py` has a control character in its name; rename it",
-        ),
+        (&b"a\\b.py"[..], "`a\\\\b.py` has a backslash in its name; separate folders with `/`"),
+        (b"a\0b.py", "`a\\0b.py` has a control character in its name; rename it"),
         (b"a\nb.py", "`a\\nb.py` has a control character in its name"),
-        (
-            b"a\xffb.py",
-            "the name of `a\u{fffd}b.py` is not UTF-8; rename it with plain characters",
-        ),
+        (b"a\xffb.py", "the name of `a\u{fffd}b.py` is not UTF-8; rename it with plain characters"),
     ] {
         let placeholder = "x".repeat(name.len());
         let bytes = zip_of(&[entry("handler.py", b""), entry(&placeholder, b"evil")]);
@@ -83,11 +68,7 @@ fn names_that_lead_elsewhere_are_refused() {
 
 #[test]
 fn links_and_devices_are_refused() {
-    let link = ZipEntry {
-        name: "data",
-        bytes: b"/etc",
-        mode: 0o120_777,
-    };
+    let link = ZipEntry { name: "data", bytes: b"/etc", mode: 0o120_777 };
     assert_eq!(
         said(&zip_of(&[entry("handler.py", b""), link])),
         "data: `data` is a link; put the file itself there: a package holds no links"
@@ -96,15 +77,8 @@ fn links_and_devices_are_refused() {
     for kind in [0o020_000_u32, 0o060_000, 0o010_000, 0o140_000] {
         let bytes = zip_of(&[entry("handler.py", b"")]);
         let from = ((0o100_644_u32) << 16).to_le_bytes();
-        let text = said(&patched(
-            bytes,
-            &from,
-            &((kind | 0o644) << 16).to_le_bytes(),
-        ));
-        assert!(
-            text.contains("is a device, a pipe or a socket"),
-            "{kind:o}: {text}"
-        );
+        let text = said(&patched(bytes, &from, &((kind | 0o644) << 16).to_le_bytes()));
+        assert!(text.contains("is a device, a pipe or a socket"), "{kind:o}: {text}");
     }
 }
 
@@ -115,16 +89,10 @@ fn names_that_clash_are_refused() {
         said(&patched(twice, b"ab.py", b"aa.py"))
             .contains("two entries of the ZIP have the same name; pack")
     );
-    for (a, b) in [
-        ("Beam.py", "beam.py"),
-        ("data/x", "Data/y"),
-        ("caf\u{e9}.py", "cafe\u{301}.py"),
-    ] {
+    for (a, b) in [("Beam.py", "beam.py"), ("data/x", "Data/y"), ("caf\u{e9}.py", "cafe\u{301}.py")]
+    {
         let text = said(&zip_of(&[entry(a, b""), entry(b, b"")]));
-        assert!(
-            text.contains("differ only in case") || text.contains("is there twice"),
-            "{text}"
-        );
+        assert!(text.contains("differ only in case") || text.contains("is there twice"), "{text}");
     }
     let text = said(&zip_of(&[entry("a/b", b""), entry("a", b"")]));
     assert!(text.contains("a"), "{text}");
@@ -146,11 +114,8 @@ fn bombs_are_refused_early() {
 
     // Headers that tell of less than there is.
     let bytes = zip_of(&[entry("handler.py", b""), entry("zeros", &zeros)]);
-    let lie = patched(
-        bytes,
-        &u32::try_from(zeros.len()).unwrap().to_le_bytes(),
-        &100_u32.to_le_bytes(),
-    );
+    let lie =
+        patched(bytes, &u32::try_from(zeros.len()).unwrap().to_le_bytes(), &100_u32.to_le_bytes());
     assert!(read_zip(&lie).is_err());
 
     // Many small ones.
@@ -161,9 +126,7 @@ fn bombs_are_refused_early() {
         "the package has more than 2000 files; leave out what the calculation does not need"
     );
     assert!(read_zip(&zip_of(&entries[..MAX_FILES])).is_ok());
-    let names: Vec<String> = (0..=archive::MAX_ENTRIES)
-        .map(|i| format!(".git/{i}"))
-        .collect();
+    let names: Vec<String> = (0..=archive::MAX_ENTRIES).map(|i| format!(".git/{i}")).collect();
     let entries: Vec<_> = names.iter().map(|name| entry(name, b"")).collect();
     assert!(said(&zip_of(&entries)).contains("more than 20000 entries"));
     assert!(said(&vec![b'P'; 64 * 1024 * 1024 + 1]).contains("larger than 64 MiB"));
@@ -182,10 +145,7 @@ fn what_is_too_large_unpacked_is_refused() {
     }
     let names: Vec<String> = (0..257).map(|i| format!("f{i}")).collect();
     // Three bits of eight: it packs to little more than a third.
-    let small: Vec<_> = names[..100]
-        .iter()
-        .map(|name| entry(name, &noise))
-        .collect();
+    let small: Vec<_> = names[..100].iter().map(|name| entry(name, &noise)).collect();
     assert!(read_zip(&zip_of(&small)).is_ok());
     let folder = tempfile::tempdir().unwrap();
     for name in &names {
@@ -218,13 +178,7 @@ fn damaged_archives_are_refused() {
         writer.finish().unwrap().into_inner()
     };
     assert!(said(&patched(stored, b"42", b"43")).contains("`handler.py` is damaged"));
-    for nonsense in [
-        &b""[..],
-        b"PK",
-        b"PK\x05\x06",
-        b"def calculate(inputs): ...",
-        &[0; 100],
-    ] {
+    for nonsense in [&b""[..], b"PK", b"PK\x05\x06", b"def calculate(inputs): ...", &[0; 100]] {
         let text = said(nonsense);
         assert!(
             text.starts_with("the ZIP cannot be read")
@@ -238,16 +192,13 @@ fn damaged_archives_are_refused() {
 fn an_entry_that_only_one_reader_sees_is_refused() {
     // The central directory names one file, the entry itself another.
     let mut bytes = zip_of(&[entry("handler.py", b"x = 1")]);
-    let at = (0..bytes.len())
-        .find(|at| bytes[*at..].starts_with(b"handler.py"))
-        .unwrap();
+    let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(b"handler.py")).unwrap();
     bytes[at..at + 10].copy_from_slice(b"Handler.py");
     assert!(said(&bytes).contains("cannot be read"));
     // Two entries of the directory share one place.
     let bytes = zip_of(&[entry("aa.py", b"1"), entry("ab.py", b"2")]);
-    let directory = (0..bytes.len())
-        .filter(|at| bytes[*at..].starts_with(b"PK\x01\x02"))
-        .collect::<Vec<_>>();
+    let directory =
+        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"PK\x01\x02")).collect::<Vec<_>>();
     let mut overlapping = bytes.clone();
     overlapping[directory[1] + 42..directory[1] + 46].copy_from_slice(&[0; 4]);
     assert!(read_zip(&overlapping).is_err());
@@ -280,12 +231,7 @@ fn a_single_folder_is_the_root() {
         entry(".DS_Store", b""),
     ]))
     .unwrap();
-    let paths: Vec<_> = archive
-        .tree
-        .files()
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect();
+    let paths: Vec<_> = archive.tree.files().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["handler.py", "mecapy.yaml"]);
     // Not where something stands beside it.
     let archive = read_zip(&zip_of(&[entry("a/b.py", b""), entry("c.py", b"")])).unwrap();
@@ -310,12 +256,7 @@ fn a_folder_and_its_zip_are_one_version() {
         std::fs::write(root.join(path), text).unwrap();
     }
     let of_folder = archive::read(root).unwrap();
-    let paths: Vec<_> = of_folder
-        .tree
-        .files()
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect();
+    let paths: Vec<_> = of_folder.tree.files().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["data/é.json", "handler.py", "mecapy.yaml"]);
     let of_zip = read_zip(&zip_of(&[
         entry("data/e\u{301}.json", b"{}"),
@@ -323,10 +264,7 @@ fn a_folder_and_its_zip_are_one_version() {
         entry("handler.py", b"x"),
     ]))
     .unwrap();
-    assert_eq!(
-        version::checksum(&of_folder.tree),
-        version::checksum(&of_zip.tree)
-    );
+    assert_eq!(version::checksum(&of_folder.tree), version::checksum(&of_zip.tree));
 }
 
 #[cfg(unix)]
@@ -337,10 +275,7 @@ fn folders_with_links_and_pipes_are_refused() {
     std::fs::write(folder.path().join("handler.py"), "").unwrap();
     symlink("/etc/passwd", folder.path().join("data")).unwrap();
     let text = archive::read(folder.path()).unwrap_err().to_string();
-    assert_eq!(
-        text,
-        "data: `data` is a link; put the file itself there: a package holds no links"
-    );
+    assert_eq!(text, "data: `data` is a link; put the file itself there: a package holds no links");
     std::fs::remove_file(folder.path().join("data")).unwrap();
     // One that stands for an environment is left out like one.
     symlink("/nowhere", folder.path().join(".venv")).unwrap();
@@ -352,9 +287,7 @@ fn folders_with_links_and_pipes_are_refused() {
             .to_string()
             .contains("is a device, a pipe or a socket")
     );
-    let text = archive::read(&folder.path().join("nothing"))
-        .unwrap_err()
-        .to_string();
+    let text = archive::read(&folder.path().join("nothing")).unwrap_err().to_string();
     assert!(text.contains("there is no file or folder"), "{text}");
 }
 
@@ -421,10 +354,7 @@ fn a_script_is_a_handler() {
     let source = mecapy_package::manifest::read(&archive).unwrap();
     assert_eq!(source.manifest.functions[0].id.as_str(), "ma-poutre");
     assert_eq!(source.manifest.version.to_string(), "0.0.0");
-    assert_eq!(
-        archive.tree,
-        tree(&[("handler.py", "def calculate(inputs): return inputs")])
-    );
+    assert_eq!(archive.tree, tree(&[("handler.py", "def calculate(inputs): return inputs")]));
     let nameless = archive::read_script("----.py", b"").unwrap();
     assert!(
         mecapy_package::manifest::read(&nameless)

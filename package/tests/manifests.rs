@@ -12,10 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn read(files: &[(&str, &str)]) -> ManifestSource {
-    let archive = Archive {
-        tree: tree(files),
-        script: None,
-    };
+    let archive = Archive { tree: tree(files), script: None };
     manifest::read(&archive).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -74,71 +71,35 @@ versioning:
 
 #[test]
 fn the_single_function_form() {
-    let source = read(&[
-        ("mecapy.yaml", FULL),
-        ("handler.py", ""),
-        ("requirements.txt", ""),
-    ]);
+    let source = read(&[("mecapy.yaml", FULL), ("handler.py", ""), ("requirements.txt", "")]);
     let manifest = &source.manifest;
     assert_eq!(
-        (
-            manifest.name.as_str(),
-            manifest.version.to_string().as_str()
-        ),
+        (manifest.name.as_str(), manifest.version.to_string().as_str()),
         ("calcul-contrainte-vis", "1.2.3")
     );
-    assert_eq!(
-        manifest.authors[0].email.as_deref(),
-        Some("jean@example.com")
-    );
+    assert_eq!(manifest.authors[0].email.as_deref(), Some("jean@example.com"));
     assert_eq!(manifest.tags, ["mécanique", "eurocode", "assemblage"]);
-    assert_eq!(
-        manifest.dependencies.file.as_deref(),
-        Some("requirements.txt")
-    );
-    assert!(
-        manifest
-            .changelog
-            .as_deref()
-            .unwrap()
-            .starts_with("v1.2.3: Fix")
-    );
+    assert_eq!(manifest.dependencies.file.as_deref(), Some("requirements.txt"));
+    assert!(manifest.changelog.as_deref().unwrap().starts_with("v1.2.3: Fix"));
     let function = &manifest.functions[0];
     assert_eq!(
         (function.id.as_str(), function.handler.to_string().as_str()),
         ("calcul-contrainte-vis", "handler:calculate")
     );
     let runtime = &function.runtime;
-    assert_eq!(
-        runtime.python_version,
-        Some(PythonVersion {
-            major: 3,
-            minor: 12
-        })
-    );
+    assert_eq!(runtime.python_version, Some(PythonVersion { major: 3, minor: 12 }));
     assert_eq!(
         (runtime.timeout, runtime.memory_bytes, runtime.cpu_limit),
         (Duration::from_secs(300), 2048 << 20, 2.0)
     );
     assert_eq!(
-        (
-            runtime.fuel,
-            runtime.deterministic,
-            runtime.cache,
-            runtime.retry
-        ),
+        (runtime.fuel, runtime.deterministic, runtime.cache, runtime.retry),
         (Some(1_000_000_000), true, false, false)
     );
-    assert_eq!(
-        Value::Object(runtime.warmup[0].clone()),
-        json!({"force": 1, "section": 1})
-    );
+    assert_eq!(Value::Object(runtime.warmup[0].clone()), json!({"force": 1, "section": 1}));
     // Numbers keep their digits.
     let schema = function.inputs_schema.as_ref().unwrap();
-    assert_eq!(
-        schema["properties"]["section"]["minimum"].to_string(),
-        "1e-12"
-    );
+    assert_eq!(schema["properties"]["section"]["minimum"].to_string(), "1e-12");
     assert!(function.strict_outputs);
     let lines: Vec<_> = function
         .test_cases
@@ -146,10 +107,7 @@ fn the_single_function_form() {
         .map(|case| (case.line, case.tolerance, case.name.as_deref()))
         .collect();
     assert_eq!(lines, [(41, 1e-9, None), (43, 1e-6, Some("by hand"))]);
-    assert_eq!(
-        function.test_cases[0].expected_outputs,
-        Some(json!({"contrainte": 100}))
-    );
+    assert_eq!(function.test_cases[0].expected_outputs, Some(json!({"contrainte": 100})));
     let at = source.key_position("/runtime/timeout").unwrap();
     assert_eq!((at.line, at.column), (15, 3));
 }
@@ -163,43 +121,22 @@ fn the_multi_function_form() {
         \x20   test_cases:\n      - inputs: {}\n\
         \x20   runtime:\n      timeout: 5\n      engine: sandbox\n\
         \x20 area:\n    handler: shapes:area\n    io:\n      inputs_schema: {type: object}\n    runtime: {<<: *runtime, timeout: 7}\n";
-    let source = read(&[
-        ("mecapy.yml", text),
-        ("analysis/bolt.py", ""),
-        ("shapes.py", ""),
-    ]);
+    let source = read(&[("mecapy.yml", text), ("analysis/bolt.py", ""), ("shapes.py", "")]);
     let manifest = &source.manifest;
     assert_eq!(
-        (
-            manifest.name.as_str(),
-            manifest.functions.len(),
-            manifest.file.as_str()
-        ),
+        (manifest.name.as_str(), manifest.functions.len(), manifest.file.as_str()),
         ("structural-analysis", 2, "mecapy.yml")
     );
     let bolt = manifest.function("calculate-bolt-resistance").unwrap();
-    assert_eq!(
-        (bolt.handler.path.as_str(), bolt.handler.init.len()),
-        ("analysis.bolt.Bolt", 2)
-    );
+    assert_eq!((bolt.handler.path.as_str(), bolt.handler.init.len()), ("analysis.bolt.Bolt", 2));
     // Merged key by key: its own timeout, the package's memory.
     assert_eq!(
-        (
-            bolt.runtime.timeout.as_secs(),
-            bolt.runtime.memory_bytes >> 20,
-            bolt.runtime.cache
-        ),
+        (bolt.runtime.timeout.as_secs(), bolt.runtime.memory_bytes >> 20, bolt.runtime.cache),
         (5, 256, true)
     );
-    assert_eq!(
-        (bolt.runtime.engine, bolt.test_cases.len()),
-        (EnginePreference::Sandbox, 1)
-    );
+    assert_eq!((bolt.runtime.engine, bolt.test_cases.len()), (EnginePreference::Sandbox, 1));
     let area = manifest.function("area").unwrap();
-    assert_eq!(
-        (area.runtime.timeout.as_secs(), area.runtime.engine),
-        (7, EnginePreference::Auto)
-    );
+    assert_eq!((area.runtime.timeout.as_secs(), area.runtime.engine), (7, EnginePreference::Auto));
     assert!(area.inputs_schema.is_some() && bolt.inputs_schema.is_none());
     assert_eq!(source.function_pointer(&area.id), "/functions/area");
 }
@@ -213,26 +150,14 @@ fn pyproject() {
     let source = read(&[("pyproject.toml", text), ("handler.py", "")]);
     let manifest = &source.manifest;
     assert_eq!(
-        (
-            manifest.name.as_str(),
-            manifest.version.to_string().as_str()
-        ),
+        (manifest.name.as_str(), manifest.version.to_string().as_str()),
         ("mecapy-calcul-contrainte", "1.2.3")
     );
-    assert_eq!(
-        manifest.dependencies.packages,
-        ["numpy>=1.24", "scipy>=1.10"]
-    );
+    assert_eq!(manifest.dependencies.packages, ["numpy>=1.24", "scipy>=1.10"]);
     assert_eq!(manifest.authors[0].name.as_deref(), Some("Jean Dupont"));
     let function = &manifest.functions[0];
     assert_eq!(function.runtime.timeout.as_secs(), 300);
-    assert_eq!(
-        function.runtime.python_version,
-        Some(PythonVersion {
-            major: 3,
-            minor: 11
-        })
-    );
+    assert_eq!(function.runtime.python_version, Some(PythonVersion { major: 3, minor: 11 }));
     assert_eq!(function.test_cases[0].line, 16);
 
     let text = format!("{text}\n[tool.mecapy.functions.area]\nhandler = \"shapes:area\"\n");
@@ -254,10 +179,7 @@ fn a_package_of_another_tool_may_have_its_pyproject() {
         ("handler.py", ""),
         ("requirements.txt", "sympy\n"),
     ]);
-    assert_eq!(
-        source.manifest.dependencies.file.as_deref(),
-        Some("requirements.txt")
-    );
+    assert_eq!(source.manifest.dependencies.file.as_deref(), Some("requirements.txt"));
 }
 
 proptest! {

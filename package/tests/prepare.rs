@@ -27,10 +27,7 @@ fn said(executor: &Scripted, files: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn what_runs_in_the_sandbox_does() {
-    let executor = Scripted {
-        call: Some(doubling),
-        ..Scripted::default()
-    };
+    let executor = Scripted { call: Some(doubling), ..Scripted::default() };
     let prepared = run(&executor, &SOLVE).unwrap();
     let function = prepared.function("beam").unwrap();
     assert_eq!(
@@ -41,11 +38,7 @@ fn what_runs_in_the_sandbox_does() {
     assert!(function.described && prepared.version.to_string().starts_with("1.2.3-"));
     assert_eq!(
         *executor.asked.lock().unwrap(),
-        [
-            "inspect",
-            "describe handler:calculate",
-            "call handler:calculate {\"a\":1}"
-        ]
+        ["inspect", "describe handler:calculate", "call handler:calculate {\"a\":1}"]
     );
     // The cases were run to choose the engine, and are not run again.
     let report = run_tests(&prepared, &executor, &Options::default()).unwrap();
@@ -59,21 +52,14 @@ fn an_import_that_nothing_uses_is_left_out_and_reported() {
         problems: Vec::new(),
         imports: vec![import("numpy", "handler.py", 1, false, false)],
     };
-    let executor = Scripted {
-        inspection,
-        call: Some(doubling),
-        ..Scripted::default()
-    };
+    let executor = Scripted { inspection, call: Some(doubling), ..Scripted::default() };
     let prepared = run(&executor, &SOLVE).unwrap();
     assert_eq!(prepared.functions[0].engine, Engine::Sandbox);
     assert_eq!(
         prepared.warnings,
         ["handler.py:1: `numpy` is imported and never used; remove the import"]
     );
-    assert_eq!(
-        *executor.left_out.lock().unwrap(),
-        BTreeSet::from(["handler.py:1".to_owned()])
-    );
+    assert_eq!(*executor.left_out.lock().unwrap(), BTreeSet::from(["handler.py:1".to_owned()]));
 }
 
 #[test]
@@ -82,29 +68,19 @@ fn a_module_that_is_not_installed_is_the_authors_to_add() {
         ("numpy", "add `numpy` to `dependencies`"),
         ("yaml.loader", "add `pyyaml` to `dependencies`"),
     ] {
-        let describe = HashMap::from([(
-            "handler:calculate".to_owned(),
-            Err(missing(name, "handler.py", 1)),
-        )]);
-        let executor = Scripted {
-            describe,
-            ..Scripted::default()
-        };
+        let describe =
+            HashMap::from([("handler:calculate".to_owned(), Err(missing(name, "handler.py", 1)))]);
+        let executor = Scripted { describe, ..Scripted::default() };
         assert_eq!(
             said(&executor, &SOLVE),
-            [format!(
-                "handler.py:1: module `{name}` is not installed; {help}"
-            )]
+            [format!("handler.py:1: module `{name}` is not installed; {help}")]
         );
     }
     let describe = HashMap::from([(
         "handler:calculate".to_owned(),
         Err(missing("handler.sub", "handler.py", 4)),
     )]);
-    let executor = Scripted {
-        describe,
-        ..Scripted::default()
-    };
+    let executor = Scripted { describe, ..Scripted::default() };
     assert_eq!(
         said(&executor, &SOLVE),
         ["handler.py:4: there is no module `handler.sub` in the package; correct the import"]
@@ -117,10 +93,7 @@ fn the_standard_librarys_native_modules_need_docker() {
         "handler:calculate".to_owned(),
         Err(missing("_sqlite3", "handler.py", 1)),
     )]);
-    let executor = Scripted {
-        describe,
-        ..Scripted::default()
-    };
+    let executor = Scripted { describe, ..Scripted::default() };
     let function = &run(&executor, &SOLVE).unwrap().functions[0];
     assert_eq!(
         (function.engine, function.engine_reason.as_str()),
@@ -168,15 +141,8 @@ fn what_a_stand_in_lacks_needs_docker() {
         )
     };
     let describe = HashMap::from([("handler:calculate".to_owned(), Err(failure))]);
-    let function = &run(
-        &Scripted {
-            describe,
-            ..Scripted::default()
-        },
-        &SOLVE,
-    )
-    .unwrap()
-    .functions[0];
+    let function =
+        &run(&Scripted { describe, ..Scripted::default() }, &SOLVE).unwrap().functions[0];
     assert_eq!(
         (function.engine, function.engine_reason.as_str()),
         (
@@ -189,43 +155,26 @@ fn what_a_stand_in_lacks_needs_docker() {
 #[test]
 fn docker_is_chosen_where_it_is_asked_for() {
     for (more, extra, reason) in [
-        (
-            "runtime:\n  engine: docker\n",
-            None,
-            "the manifest says `engine: docker`",
-        ),
+        ("runtime:\n  engine: docker\n", None, "the manifest says `engine: docker`"),
         (
             "runtime:\n  python_version: \"3.15\"\n",
             None,
             "it needs Python 3.15, and the sandbox has 3.14",
         ),
-        (
-            "",
-            Some(("Dockerfile", "FROM scratch")),
-            "the package brings its own Dockerfile",
-        ),
+        ("", Some(("Dockerfile", "FROM scratch")), "the package brings its own Dockerfile"),
     ] {
         let manifest = format!("{MANIFEST}{more}");
         let mut files = vec![("mecapy.yaml", manifest.as_str()), SOLVE[1]];
         files.extend(extra);
-        let executor = Scripted {
-            call: Some(doubling),
-            ..Scripted::default()
-        };
+        let executor = Scripted { call: Some(doubling), ..Scripted::default() };
         let function = &run(&executor, &files).unwrap().functions[0];
-        assert_eq!(
-            (function.engine, function.engine_reason.as_str()),
-            (Engine::Docker, reason)
-        );
+        assert_eq!((function.engine, function.engine_reason.as_str()), (Engine::Docker, reason));
         assert!(function.described && function.cases.is_none());
     }
     // An image without any Python of the package.
     let executor = Scripted::default();
-    let prepared = run(
-        &executor,
-        &[("mecapy.yaml", MANIFEST), ("Dockerfile", "FROM scratch")],
-    )
-    .unwrap();
+    let prepared =
+        run(&executor, &[("mecapy.yaml", MANIFEST), ("Dockerfile", "FROM scratch")]).unwrap();
     assert!(!prepared.functions[0].described && executor.asked.lock().unwrap().is_empty());
 }
 
@@ -245,10 +194,7 @@ fn code_that_breaks_the_policy_is_not_run() {
         ],
         imports: Vec::new(),
     };
-    let executor = Scripted {
-        inspection,
-        ..Scripted::default()
-    };
+    let executor = Scripted { inspection, ..Scripted::default() };
     let text = said(&executor, &SOLVE);
     assert!(
         text[0].starts_with("handler.py:1:1: `subprocess` may not be imported; remove the import"),
@@ -283,21 +229,12 @@ fn handlers_that_do_not_import_are_told_with_their_lines() {
             "handler.py: importing the handler `handler:calculate` needs more than 512 MB; raise `runtime.memory_limit`",
         ),
         (
-            Failure::new(
-                ErrorKind::InvalidPackage,
-                "handler.py has no function `calculate`",
-            ),
+            Failure::new(ErrorKind::InvalidPackage, "handler.py has no function `calculate`"),
             "handler.py:3: handler.py has no function `calculate`; write `def calculate(...)` there",
         ),
     ] {
         let describe = HashMap::from([("handler:calculate".to_owned(), Err(failure))]);
-        let text = said(
-            &Scripted {
-                describe,
-                ..Scripted::default()
-            },
-            &SOLVE,
-        );
+        let text = said(&Scripted { describe, ..Scripted::default() }, &SOLVE);
         assert!(text[0].starts_with(expected), "{}", text[0]);
     }
 }
@@ -307,50 +244,27 @@ fn derived_schemas_check_the_test_cases() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "number", "minimum": 5, "x-unit": "mm"}}});
     let describe = HashMap::from([("handler:calculate".to_owned(), Ok(described(schema)))]);
     assert_eq!(
-        said(
-            &Scripted {
-                describe,
-                ..Scripted::default()
-            },
-            &SOLVE
-        ),
+        said(&Scripted { describe, ..Scripted::default() }, &SOLVE),
         [
             "mecapy.yaml:8: case 1 of `beam`: a must be at least 5 mm, got 1; correct its inputs or the inputs schema"
         ]
     );
-    let describe = HashMap::from([(
-        "handler:calculate".to_owned(),
-        Ok(described(json!({"type": "float"}))),
-    )]);
+    let describe =
+        HashMap::from([("handler:calculate".to_owned(), Ok(described(json!({"type": "float"}))))]);
     assert!(
-        said(
-            &Scripted {
-                describe,
-                ..Scripted::default()
-            },
-            &SOLVE
-        )[0]
-        .contains("the inputs schema of `beam` cannot be used: at `/type`")
+        said(&Scripted { describe, ..Scripted::default() }, &SOLVE)[0]
+            .contains("the inputs schema of `beam` cannot be used: at `/type`")
     );
 }
 
 #[test]
 fn cancelling_ends_it() {
-    let archive = Archive {
-        tree: tree(&SOLVE),
-        script: None,
-    };
+    let archive = Archive { tree: tree(&SOLVE), script: None };
     let source = manifest::read(&archive).unwrap();
     let options = Options::default();
     options.resolver.cancel.cancel();
-    let error = prepare(
-        &archive.tree,
-        &source,
-        &Scripted::default(),
-        &options,
-        &|_, _| {},
-    )
-    .unwrap_err();
+    let error =
+        prepare(&archive.tree, &source, &Scripted::default(), &options, &|_, _| {}).unwrap_err();
     assert!(matches!(error, PrepareError::Cancelled));
 }
 
@@ -371,22 +285,10 @@ fn an_engine_that_fails_is_not_the_authors_fault() {
             })
         }
     }
-    let archive = Archive {
-        tree: tree(&SOLVE),
-        script: None,
-    };
+    let archive = Archive { tree: tree(&SOLVE), script: None };
     let source = manifest::read(&archive).unwrap();
-    let error = prepare(
-        &archive.tree,
-        &source,
-        &Broken,
-        &Options::default(),
-        &|_, _| {},
-    )
-    .unwrap_err();
-    assert!(matches!(
-        error,
-        PrepareError::Executor(ExecutorError::Internal(_))
-    ));
+    let error =
+        prepare(&archive.tree, &source, &Broken, &Options::default(), &|_, _| {}).unwrap_err();
+    assert!(matches!(error, PrepareError::Executor(ExecutorError::Internal(_))));
     let _: Arc<dyn Executor> = Arc::new(Broken);
 }

@@ -10,10 +10,7 @@ fn schema(value: Value) -> Schema {
 /// Pointer, rule and message of each violation.
 fn said(schema: &Schema, value: &Value) -> Vec<String> {
     let violations = schema.validate(value);
-    violations
-        .iter()
-        .map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message))
-        .collect()
+    violations.iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect()
 }
 
 #[test]
@@ -41,10 +38,7 @@ fn every_violation_is_told_with_units_and_what_was_seen() {
             json!({"diameter": 3, "grade": "8.8"}),
             vec!["/diameter [minimum] diameter must be at least 6 mm, got 3"],
         ),
-        (
-            json!({"grade": "8.8"}),
-            vec![" [required] `diameter` is required"],
-        ),
+        (json!({"grade": "8.8"}), vec![" [required] `diameter` is required"]),
         (
             json!({"diamter": 8, "diameter": 100, "grade": "8.9"}),
             vec![
@@ -109,14 +103,8 @@ fn every_violation_is_told_with_units_and_what_was_seen() {
             json!({"diameter": 8, "grade": "8.8", "plate": {}}),
             vec!["/plate [required] `t` is required in plate"],
         ),
-        (
-            json!({"diameter": 8, "grade": "8.8", "torque": null}),
-            vec![],
-        ),
-        (
-            json!([]),
-            vec![" [type] the value must be an object, got a list of 0 items"],
-        ),
+        (json!({"diameter": 8, "grade": "8.8", "torque": null}), vec![]),
+        (json!([]), vec![" [type] the value must be an object, got a list of 0 items"]),
     ] {
         assert_eq!(said(&bolt, &value), expected, "{value}");
     }
@@ -145,17 +133,8 @@ fn large_numbers_are_compared_exactly() {
     let exact = schema(
         json!({"properties": {"n": {"type": "integer", "maximum": 9_007_199_254_740_992_u64}}}),
     );
-    assert!(
-        exact
-            .validate(&json!({"n": 9_007_199_254_740_992_u64}))
-            .is_empty()
-    );
-    assert_eq!(
-        exact
-            .validate(&json!({"n": 9_007_199_254_740_993_u64}))
-            .len(),
-        1
-    );
+    assert!(exact.validate(&json!({"n": 9_007_199_254_740_992_u64})).is_empty());
+    assert_eq!(exact.validate(&json!({"n": 9_007_199_254_740_993_u64})).len(), 1);
     let long = model::json::parse("{\"n\": 100000000000000000000000000000000}").unwrap();
     assert_eq!(exact.validate(&long).len(), 1);
 }
@@ -174,10 +153,7 @@ fn what_is_seen_is_cut() {
         );
     }
     let all = schema(json!({"items": {"type": "string"}}));
-    assert_eq!(
-        all.validate(&json!(vec![1; 5_000])).len(),
-        mecapy_package::schema::MAX_VIOLATIONS
-    );
+    assert_eq!(all.validate(&json!(vec![1; 5_000])).len(), mecapy_package::schema::MAX_VIOLATIONS);
 }
 
 #[test]
@@ -196,11 +172,7 @@ fn nothing_is_fetched_and_nothing_runs_away() {
     }
     // A pattern on which a backtracking engine takes for ever.
     let evil = schema(json!({"properties": {"a": {"pattern": "^(a+)+$"}}}));
-    assert_eq!(
-        evil.validate(&json!({"a": format!("{}b", "a".repeat(50_000))}))
-            .len(),
-        1
-    );
+    assert_eq!(evil.validate(&json!({"a": format!("{}b", "a".repeat(50_000))})).len(), 1);
     // A recursive schema that doubles at every level.
     let doubling =
         schema(json!({"properties": {"next": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}));
@@ -225,11 +197,7 @@ fn nothing_is_fetched_and_nothing_runs_away() {
     // Many items that have to differ.
     let unique = schema(json!({"properties": {"a": {"uniqueItems": true}}}));
     let started = std::time::Instant::now();
-    assert!(
-        unique
-            .validate(&json!({"a": (0..200_000).collect::<Vec<_>>()}))
-            .is_empty()
-    );
+    assert!(unique.validate(&json!({"a": (0..200_000).collect::<Vec<_>>()})).is_empty());
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
@@ -240,10 +208,7 @@ fn defaults_come_first() {
         "properties": {"e": {"type": "number", "default": 210_000}, "n": {"type": "integer", "minimum": 1}},
     }));
     let object = |value: Value| value.as_object().unwrap().clone();
-    assert_eq!(
-        inputs.accept(object(json!({}))).unwrap(),
-        object(json!({"e": 210_000}))
-    );
+    assert_eq!(inputs.accept(object(json!({}))).unwrap(), object(json!({"e": 210_000})));
     assert_eq!(
         inputs.accept(object(json!({"e": 1, "n": 2}))).unwrap(),
         object(json!({"e": 1, "n": 2}))

@@ -86,7 +86,8 @@ fn read_stdlib() -> io::Result<Tree> {
         let start = usize::try_from(entry.raw_file_position()).map_err(io::Error::other)?;
         let length = io::copy(&mut entry.by_ref(), &mut io::sink())?;
         let end = start + usize::try_from(length).map_err(io::Error::other)?;
-        tree.insert(&path, FileBytes::slice(buffer.clone(), start, end)).map_err(io::Error::other)?;
+        tree.insert(&path, FileBytes::slice(buffer.clone(), start, end))
+            .map_err(io::Error::other)?;
     }
     Ok(tree)
 }
@@ -98,7 +99,9 @@ mod tests {
     #[test]
     fn the_standard_library_is_there_with_its_bytecode() {
         let stdlib = stdlib().unwrap();
-        for file in ["json/__init__.py", "__pycache__/typing.cpython-314.pyc", "xml/etree/ElementTree.py"] {
+        for file in
+            ["json/__init__.py", "__pycache__/typing.cpython-314.pyc", "xml/etree/ElementTree.py"]
+        {
             assert!(stdlib.file(file).is_some_and(|bytes| !bytes.is_empty()), "{file}");
         }
         assert!(stdlib.file("typing.py").unwrap().starts_with(b"\"\"\""));

@@ -60,7 +60,9 @@ pub fn from_trap(
             HostStop::Cancelled => Failure::new(ErrorKind::Cancelled, "the call was cancelled"),
             HostStop::Exit(status) => Failure::new(
                 ErrorKind::Exception,
-                format!("the handler ended the interpreter with status {status} instead of returning"),
+                format!(
+                    "the handler ended the interpreter with status {status} instead of returning"
+                ),
             ),
         });
     }
@@ -72,10 +74,9 @@ pub fn from_trap(
             ErrorKind::FuelExhausted,
             format!("the budget of {} instructions is used up", limits.fuel.unwrap_or(u64::MAX)),
         ),
-        Trap::StackOverflow => Failure::new(
-            ErrorKind::Exception,
-            "RecursionError: the sandbox's stack is used up",
-        ),
+        Trap::StackOverflow => {
+            Failure::new(ErrorKind::Exception, "RecursionError: the sandbox's stack is used up")
+        }
         _ if limiter.was_denied() => memory_exceeded(limits, None),
         Trap::UnreachableCodeReached => Failure::new(
             ErrorKind::Exception,

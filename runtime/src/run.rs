@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use host_api::{Ctx, CtxBuilder, Function, GuestFailure, Handler, HostView, LeftOut, Root};
 use model::limits::Phases;
-use model::{ErrorKind, ExecutorError, Failure, HandlerRef, Job, Operation, Outcome, Tree, Usage};
+use model::{
+    ErrorKind, ExecutorError, Failure, HandlerRef, Job, Limits, Operation, Outcome, Tree, Usage,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use wasmtime::{Store, UpdateDeadline};
@@ -52,7 +54,8 @@ pub fn run(
         _ => String::new(),
     };
     if inputs.len() > MAX_INPUT_BYTES {
-        let message = format!("the inputs are {} bytes of JSON: at most {MAX_INPUT_BYTES}", inputs.len());
+        let message =
+            format!("the inputs are {} bytes of JSON: at most {MAX_INPUT_BYTES}", inputs.len());
         return Ok(Outcome {
             result: Err(Failure::new(ErrorKind::InvalidInputs, message)),
             logs: Default::default(),
@@ -80,7 +83,14 @@ pub fn run(
     let state = store.data_mut();
     let result = match answer {
         Ok(Ok(text)) => read_answer(&text, job),
-        Ok(Err(failure)) => Err(from_guest(failure, &state.limiter, &job.limits)),
+        Ok(Err(failure)) => {
+            let mut failure = from_guest(failure, &state.limiter, &job.limits);
+            if state.ctx.tmp_was_full() && failure.message.starts_with("OSError") {
+                // The guest's C library knows no better than "I/O error".
+                failure.message += &tmp_note(&job.limits);
+            }
+            Err(failure)
+        }
         Err(error) => Err(from_trap(&error, &state.limiter, &job.limits)?),
     };
     let logs = state.ctx.take_logs();
@@ -200,6 +210,12 @@ fn read_answer(text: &str, job: &Job) -> Result<Value, Failure> {
     model::json::parse(text).map_err(|error| {
         Failure::new(ErrorKind::InvalidOutputs, format!("the answer is not JSON: {error}"))
     })
+}
+
+fn tmp_note(limits: &Limits) -> String {
+    let mib = limits.tmp_bytes as f64 / model::limits::MIB as f64;
+    let nodes = model::limits::TMP_NODES;
+    format!(" (the call's /tmp is full: it holds at most {mib} MiB in {nodes} files and folders)")
 }
 
 fn budget(job: &Job) -> u64 {

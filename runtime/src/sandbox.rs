@@ -101,8 +101,7 @@ impl Variant {
         }
         let engine = self.engine(config)?;
         let folder = artifact::folder(&config.cache_dir);
-        let component =
-            artifact::component(&folder, engine, self.metering, config.flavour, seed)?;
+        let component = artifact::component(&folder, engine, self.metering, config.flavour, seed)?;
         let memory = artifact::memory(&folder, config.flavour, seed)?;
         let mut linker = Linker::new(engine);
         host_api::add_to_linker(&mut linker)?;

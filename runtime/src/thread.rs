@@ -44,7 +44,5 @@ pub fn with_guest_stack<T: Send>(body: impl FnOnce() -> T + Send) -> io::Result<
 }
 
 fn builder(name: &str) -> thread::Builder {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
+    thread::Builder::new().name(name.to_owned()).stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
 }

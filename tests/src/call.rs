@@ -18,7 +18,7 @@ pub fn sandbox() -> Sandbox {
 }
 
 pub fn sandbox_with(change: impl FnOnce(&mut SandboxConfig)) -> Sandbox {
-    let mut config = SandboxConfig::new(repository::scratch().join("sandbox"));
+    let mut config = SandboxConfig::new(repository::cache());
     change(&mut config);
     Sandbox::new(config).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -80,7 +80,10 @@ impl Call {
     pub fn job(&self) -> Job {
         Job {
             bundle: self.bundle.clone(),
-            operation: Operation::Call { handler: self.handler.clone(), inputs: self.inputs.clone() },
+            operation: Operation::Call {
+                handler: self.handler.clone(),
+                inputs: self.inputs.clone(),
+            },
             limits: self.limits.clone(),
             deterministic: self.deterministic,
             files: self.files.clone(),

@@ -55,11 +55,8 @@ pub fn read() -> Vec<Case> {
 /// Reads a guest's header.
 pub fn parse(name: &str, text: &str) -> Result<Case, String> {
     let document: DocumentMut = header(text)?.parse().map_err(|error| format!("{error}"))?;
-    let mut limits = Limits {
-        timeout: Duration::from_secs(5),
-        memory_bytes: 256 * MIB,
-        ..Limits::default()
-    };
+    let mut limits =
+        Limits { timeout: Duration::from_secs(5), memory_bytes: 256 * MIB, ..Limits::default() };
     let mut case = Case {
         name: name.to_owned(),
         call: Call::of(text),
@@ -95,11 +92,13 @@ pub fn parse(name: &str, text: &str) -> Result<Case, String> {
             "output_bytes" => limits.output_bytes = number()?,
             "log_bytes" => limits.log_bytes = number()?,
             "inputs" => {
-                case.call.inputs = serde_json::from_str(&text()?).map_err(|error| error.to_string())?;
+                case.call.inputs =
+                    serde_json::from_str(&text()?).map_err(|error| error.to_string())?;
             }
             "repeat_inputs" => {
                 let bytes = value["bytes"].as_u64().ok_or_else(wrong)?;
-                case.call.inputs = Map::from_iter([("blob".to_owned(), json!("x".repeat(bytes as usize)))]);
+                case.call.inputs =
+                    Map::from_iter([("blob".to_owned(), json!("x".repeat(bytes as usize)))]);
             }
             _ => return Err(format!("unknown key `{key}`")),
         }
@@ -176,7 +175,13 @@ mod tests {
         assert_eq!(why("# /// expect\n# kind = \"timeout\"\n"), "the header has no end");
         assert_eq!(why("# /// expect\n# twice = true\n# ///\n"), "neither `kind` nor `kinds`");
         assert_eq!(why("# /// expect\n# kid = \"timeout\"\n# ///\n"), "unknown key `kid`");
-        assert_eq!(why("# /// expect\n# fuel = \"1\"\n# ///\n"), "`fuel = \"1\"` is of the wrong type");
-        assert_eq!(why("# /// expect\n# kind = \"a\"\n# kinds = [\"a\"]\n# ///\n"), "both `kind` and `kinds`");
+        assert_eq!(
+            why("# /// expect\n# fuel = \"1\"\n# ///\n"),
+            "`fuel = \"1\"` is of the wrong type"
+        );
+        assert_eq!(
+            why("# /// expect\n# kind = \"a\"\n# kinds = [\"a\"]\n# ///\n"),
+            "both `kind` and `kinds`"
+        );
     }
 }

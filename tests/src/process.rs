@@ -21,7 +21,9 @@ impl Held {
         Self {
             resident_bytes: field(&status, "VmRSS:") * 1024,
             threads: list("/proc/self/task", |path| fs::read_to_string(path.join("comm")).ok()),
-            descriptors: list("/proc/self/fd", |path| Some(fs::read_link(path).ok()?.display().to_string())),
+            descriptors: list("/proc/self/fd", |path| {
+                Some(fs::read_link(path).ok()?.display().to_string())
+            }),
             mappings: fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count()),
         }
     }
@@ -30,8 +32,11 @@ impl Held {
 /// What can be said of each entry of a folder; entries that are gone by then are left out.
 fn list(folder: &str, say: impl Fn(PathBuf) -> Option<String>) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a Linux /proc");
-    let mut said: Vec<String> =
-        entries.flatten().filter_map(|entry| say(entry.path())).map(|text| text.trim().to_owned()).collect();
+    let mut said: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| say(entry.path()))
+        .map(|text| text.trim().to_owned())
+        .collect();
     said.sort();
     said
 }

@@ -7,10 +7,16 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate within the workspace").to_owned()
 }
 
-/// The build's own folder for files that outlive a run, such as compiled code. Removed by
-/// `cargo clean`; the system's temporary folder if the program was moved away from there.
-pub fn scratch() -> PathBuf {
+/// Where compiled code and resolved dependencies are kept between runs: `MECAPY_CACHE_DIR`,
+/// else a folder that `cargo clean` removes.
+pub fn cache() -> PathBuf {
+    if let Some(given) = std::env::var_os("MECAPY_CACHE_DIR").filter(|given| !given.is_empty()) {
+        return given.into();
+    }
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    target.map_or_else(std::env::temp_dir, |target| target.join("tmp")).join("mecapy-tests")
+    target.map_or_else(
+        || std::env::temp_dir().join("mecapy-tests"),
+        |target| target.join("mecapy-cache"),
+    )
 }

@@ -37,7 +37,8 @@ struct Verdict {
 fn every_guest_ends_as_it_has_to_and_harms_nobody() {
     // `MECAPY_HOSTILE=mem_` runs only those whose names begin so.
     let chosen = std::env::var("MECAPY_HOSTILE").unwrap_or_default();
-    let cases: Vec<Case> = corpus::read().into_iter().filter(|case| case.name.starts_with(&chosen)).collect();
+    let cases: Vec<Case> =
+        corpus::read().into_iter().filter(|case| case.name.starts_with(&chosen)).collect();
     assert!(!chosen.is_empty() || cases.len() >= LEAST_CASES, "only {} guests", cases.len());
     let failures = runtime::spawn_worker("hostile", move || {
         let sandbox = sandbox();
@@ -108,7 +109,9 @@ fn run_once(sandbox: &Sandbox, case: &Case) -> Verdict {
     }
     if let Some(by) = verdict.late {
         let by = by.as_millis();
-        verdict.wrong.push(format!("ended {by} ms after its deadline of {:?}", case.call.limits.timeout));
+        verdict
+            .wrong
+            .push(format!("ended {by} ms after its deadline of {:?}", case.call.limits.timeout));
     }
     verdict
 }
@@ -175,7 +178,9 @@ fn compare(case: &Case, outcome: &Outcome) -> Vec<String> {
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
@@ -202,7 +207,9 @@ def calculate(inputs):
         Err(error) => Some(format!("another function: the engine failed: {error}")),
         Ok(outcome) => match outcome.result {
             Err(failure) => Some(format!("another function: {}", cut(&failure.message))),
-            Ok(value) if !same(&value, &expected) => Some(format!("another function gave {}", cut(&value.to_string()))),
+            Ok(value) if !same(&value, &expected) => {
+                Some(format!("another function gave {}", cut(&value.to_string())))
+            }
             Ok(_) => None,
         },
     }
@@ -215,7 +222,9 @@ fn changes(before: Held, after: Held) -> Vec<String> {
     for (when, held) in [("before", &before), ("after", &after)] {
         let Held { resident_bytes, threads, descriptors, mappings } = held;
         let (resident, threads, files) = (resident_bytes >> 20, threads.len(), descriptors.len());
-        println!("the process {when}: {resident} MiB, {threads} threads, {files} open files, {mappings} mappings");
+        println!(
+            "the process {when}: {resident} MiB, {threads} threads, {files} open files, {mappings} mappings"
+        );
     }
     if growth > MAX_GROWTH_BYTES {
         wrong.push(format!("grew by {} MiB", growth >> 20));

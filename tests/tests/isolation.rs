@@ -80,7 +80,9 @@ fn fingerprint(outcome: &Outcome) -> (String, Option<u64>, u64) {
     let logs = &outcome.logs;
     let text = match &outcome.result {
         Ok(value) => format!("{value} {logs:?}"),
-        Err(Failure { kind, message, traceback, .. }) => format!("{kind:?} {message} {traceback:?} {logs:?}"),
+        Err(Failure { kind, message, traceback, .. }) => {
+            format!("{kind:?} {message} {traceback:?} {logs:?}")
+        }
     };
     (text, outcome.usage.fuel, outcome.usage.peak_memory_bytes)
 }
@@ -125,7 +127,8 @@ def calculate(inputs):
             assert_eq!(fingerprint(&call.run(&other)), expected, "in another sandbox");
         }
         let beside = thread::scope(|scope| {
-            let running: Vec<_> = (0..2).map(|_| scope.spawn(|| fingerprint(&call.run(&one)))).collect();
+            let running: Vec<_> =
+                (0..2).map(|_| scope.spawn(|| fingerprint(&call.run(&one)))).collect();
             running.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         assert!(beside.iter().all(|one| *one == expected), "beside another: {beside:?}");
@@ -155,7 +158,9 @@ fn inputs_alone_change_what_a_deterministic_call_gives() {
 
 #[test]
 fn the_environment_and_the_command_line_are_empty() {
-    let call = Call::of("import os, sys\ndef calculate(inputs):\n    return [dict(os.environ), [x for x in sys.argv if x]]");
+    let call = Call::of(
+        "import os, sys\ndef calculate(inputs):\n    return [dict(os.environ), [x for x in sys.argv if x]]",
+    );
     for call in [call.clone(), call.deterministic()] {
         assert_eq!(call.value(&sandbox()), json!([{}, []]));
     }
@@ -208,8 +213,16 @@ def calculate(inputs):
         assert_eq!(call.value(&sandbox), clean);
     }
     // Nor after an end that is none.
-    for end in ["import os; os.abort()", "while True: pass", "raise SystemExit", "x = [0]\nwhile True: x += x"] {
-        let module = MARKS.replace("    return seen", &end.lines().map(|line| format!("    {line}\n")).collect::<String>());
+    for end in [
+        "import os; os.abort()",
+        "while True: pass",
+        "raise SystemExit",
+        "x = [0]\nwhile True: x += x",
+    ] {
+        let module = MARKS.replace(
+            "    return seen",
+            &end.lines().map(|line| format!("    {line}\n")).collect::<String>(),
+        );
         let limits = |limits: &mut model::Limits| {
             limits.timeout = Duration::from_millis(300);
             limits.memory_bytes = 64 * MIB;
@@ -341,20 +354,26 @@ fn time_is_limited() {
 fn fuel_is_limited_and_counted() {
     let sandbox = sandbox();
     let budget = 200_000_000;
-    let outcome = Call::body("while True: pass").limits(|limits| limits.fuel = Some(budget)).run(&sandbox);
+    let outcome =
+        Call::body("while True: pass").limits(|limits| limits.fuel = Some(budget)).run(&sandbox);
     assert_eq!(kind_of(&outcome), "fuel_exhausted");
     assert_eq!(outcome.usage.fuel, Some(budget));
     assert!(outcome.result.unwrap_err().message.contains("200000000"));
     // A budget that suffices is reported as far as it was used; without one nothing is counted.
     let outcome = Call::body("return 1").limits(|limits| limits.fuel = Some(budget)).run(&sandbox);
-    assert!(outcome.result.is_ok() && outcome.usage.fuel.is_some_and(|fuel| 0 < fuel && fuel < budget));
+    assert!(
+        outcome.result.is_ok() && outcome.usage.fuel.is_some_and(|fuel| 0 < fuel && fuel < budget)
+    );
     assert_eq!(Call::body("return 1").run(&sandbox).usage.fuel, None);
 }
 
 #[test]
 fn memory_is_limited_and_reported() {
     let sandbox = sandbox();
-    let call = |mib: u64| Call::body(&format!("return len(bytearray({mib} << 20))")).limits(|limits| limits.memory_bytes = 128 * MIB);
+    let call = |mib: u64| {
+        Call::body(&format!("return len(bytearray({mib} << 20))"))
+            .limits(|limits| limits.memory_bytes = 128 * MIB)
+    };
     let failure = failure(&sandbox, &call(120));
     assert_eq!(failure.kind, ErrorKind::MemoryExceeded);
     assert!(failure.message.contains("128 MiB"), "{}", failure.message);
@@ -372,10 +391,15 @@ fn memory_is_limited_and_reported() {
 fn output_is_limited() {
     let sandbox = sandbox();
     // A text of n characters is n + 2 bytes of JSON.
-    let call = |n: usize| Call::body(&format!("return 'x' * {n}")).limits(|limits| limits.output_bytes = 1000);
+    let call = |n: usize| {
+        Call::body(&format!("return 'x' * {n}")).limits(|limits| limits.output_bytes = 1000)
+    };
     assert_eq!(failure(&sandbox, &call(999)).kind, ErrorKind::OutputTooLarge);
     assert_eq!(call(998).value(&sandbox).as_str().unwrap().len(), 998);
-    assert_eq!(failure(&sandbox, &Call::body("return 'x' * (16 << 20)")).kind, ErrorKind::OutputTooLarge);
+    assert_eq!(
+        failure(&sandbox, &Call::body("return 'x' * (16 << 20)")).kind,
+        ErrorKind::OutputTooLarge
+    );
     assert!(Call::body("return 'x' * ((16 << 20) - 2)").run(&sandbox).result.is_ok());
 }
 
@@ -413,7 +437,9 @@ return n";
 fn nodes_in_tmp_are_limited() {
     let sandbox = sandbox();
     for make in ["open(f'/tmp/{n}', 'w').close()", "os.mkdir(f'/tmp/{n}')"] {
-        let body = format!("import os\nn = 0\ntry:\n    while True:\n        {make}\n        n += 1\nexcept OSError:\n    return n");
+        let body = format!(
+            "import os\nn = 0\ntry:\n    while True:\n        {make}\n        n += 1\nexcept OSError:\n    return n"
+        );
         let made = Call::body(&body).value(&sandbox).as_u64().unwrap();
         // The scratch folder is itself one.
         assert_eq!(made, TMP_NODES as u64 - 1, "{make}");
@@ -438,7 +464,10 @@ except OSError as error:
         }
     };
     assert!(held <= host_api_max_resources(), "{held}");
-    assert_eq!(Call::body("return open('/app/handler.py').read()[:3]").value(&sandbox), json!("def"));
+    assert_eq!(
+        Call::body("return open('/app/handler.py').read()[:3]").value(&sandbox),
+        json!("def")
+    );
 }
 
 /// `host_api::MAX_RESOURCES`, which a crate at this end does not see.
@@ -450,7 +479,9 @@ fn host_api_max_resources() -> u64 {
 fn inputs_are_limited() {
     let sandbox = sandbox();
     // `{"x":"…"}` is nine bytes and the text.
-    let call = |bytes: usize| Call::body("return len(inputs['x'])").inputs(json!({"x": "x".repeat(bytes - 8)}));
+    let call = |bytes: usize| {
+        Call::body("return len(inputs['x'])").inputs(json!({"x": "x".repeat(bytes - 8)}))
+    };
     let failure = failure(&sandbox, &call(INPUT_BYTES + 1));
     assert_eq!(failure.kind, ErrorKind::InvalidInputs);
     assert!(failure.message.contains("at most"), "{}", failure.message);
@@ -481,11 +512,17 @@ fn usage_is_reported() {
     let sandbox = sandbox();
     let call = Call::body("import time\ntime.sleep(0.05)\nreturn sum(range(100_000))");
     let usage = call.run(&sandbox).usage;
-    assert!(usage.wall_ms >= 50.0 && usage.cpu_ms > 0.0 && usage.cpu_ms < usage.wall_ms, "{usage:?}");
+    assert!(
+        usage.wall_ms >= 50.0 && usage.cpu_ms > 0.0 && usage.cpu_ms < usage.wall_ms,
+        "{usage:?}"
+    );
     assert!(usage.peak_memory_bytes > MIB && usage.peak_memory_bytes < 128 * MIB, "{usage:?}");
     let phases = usage.phases;
     let sum = phases.instantiate + phases.load + phases.call + phases.drop;
-    assert!(sum.as_secs_f64() * 1e3 <= usage.wall_ms && phases.call >= Duration::from_millis(50), "{usage:?}");
+    assert!(
+        sum.as_secs_f64() * 1e3 <= usage.wall_ms && phases.call >= Duration::from_millis(50),
+        "{usage:?}"
+    );
     let value: Value = serde_json::to_value(&usage).unwrap();
     assert_eq!(value.as_object().unwrap().len(), 5, "{value}");
 }

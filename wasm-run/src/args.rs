@@ -150,7 +150,8 @@ pub fn ask_for_json(arguments: &[std::ffi::OsString]) -> bool {
 
 fn timeout(text: &str) -> Result<Duration, String> {
     let (min, max) = (MIN_TIMEOUT.as_secs(), MAX_TIMEOUT.as_secs());
-    let seconds: f64 = text.parse().map_err(|_| format!("give a number of seconds from {min} to {max}"))?;
+    let seconds: f64 =
+        text.parse().map_err(|_| format!("give a number of seconds from {min} to {max}"))?;
     if !(min as f64..=max as f64).contains(&seconds) {
         return Err(format!("a timeout is from {min} to {max} seconds"));
     }
@@ -166,9 +167,9 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 fn fuel(text: &str) -> Result<u64, String> {
-    whole(text)
-        .filter(|fuel| (1..=MAX_FUEL).contains(fuel))
-        .ok_or_else(|| format!("an instruction budget is a whole number from 1 to {MAX_FUEL}, such as 1e9"))
+    whole(text).filter(|fuel| (1..=MAX_FUEL).contains(fuel)).ok_or_else(|| {
+        format!("an instruction budget is a whole number from 1 to {MAX_FUEL}, such as 1e9")
+    })
 }
 
 /// A whole number, also one written as `1e9` or `1_000_000`.
@@ -201,9 +202,17 @@ mod tests {
     #[test]
     fn limits_have_the_manifests_ranges() {
         for (option, good, bad) in [
-            ("--timeout", &["1", "0.5e1", "600"][..], &["0", "0.99", "601", "-1", "NaN", "inf", "x", ""][..]),
+            (
+                "--timeout",
+                &["1", "0.5e1", "600"][..],
+                &["0", "0.99", "601", "-1", "NaN", "inf", "x", ""][..],
+            ),
             ("--memory", &["16", "4096", "5e2"], &["15", "4097", "-16", "16.5", "", "1e30"]),
-            ("--fuel", &["1", "1_000", "1e9", "9223372036854775807"], &["0", "-1", "9223372036854775808", "1.5"]),
+            (
+                "--fuel",
+                &["1", "1_000", "1e9", "9223372036854775807"],
+                &["0", "-1", "9223372036854775808", "1.5"],
+            ),
             ("--bench", &["1", "1000000"], &["0", "-1", "1000001", "many"]),
         ] {
             for value in good {
@@ -245,7 +254,9 @@ mod tests {
 
     #[test]
     fn json_is_seen_in_arguments_that_do_not_parse() {
-        let seen = |arguments: &[&str]| ask_for_json(&arguments.iter().map(Into::into).collect::<Vec<_>>());
+        let seen = |arguments: &[&str]| {
+            ask_for_json(&arguments.iter().map(Into::into).collect::<Vec<_>>())
+        };
         assert!(seen(&["wasm-run", "--nonsense", "--json"]));
         assert!(!seen(&["--json", "pkg"]));
         assert!(!seen(&["wasm-run", "--", "--json"]));

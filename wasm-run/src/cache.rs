@@ -63,7 +63,11 @@ impl<'a> Remembering<'a> {
             self.hash(&job.bundle.app),
             self.hash(&job.bundle.deps),
             job.bundle.left_out,
-            [limits.timeout.as_millis().to_string(), limits.memory_bytes.to_string(), format!("{:?}", limits.fuel)],
+            [
+                limits.timeout.as_millis().to_string(),
+                limits.memory_bytes.to_string(),
+                format!("{:?}", limits.fuel)
+            ],
             job.deterministic,
         ]);
         Some(blake3::hash(parts.to_string().as_bytes()).to_hex().to_string())
@@ -71,9 +75,8 @@ impl<'a> Remembering<'a> {
 
     fn hash(&self, tree: &Arc<Tree>) -> String {
         let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, hash) = hashes
-            .entry(Arc::as_ptr(tree).addr())
-            .or_insert_with(|| (tree.clone(), hash_of(tree)));
+        let (_, hash) =
+            hashes.entry(Arc::as_ptr(tree).addr()).or_insert_with(|| (tree.clone(), hash_of(tree)));
         hash.to_hex().to_string()
     }
 }
@@ -156,7 +159,8 @@ pub fn private_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn prune(folder: &Path) -> std::io::Result<()> {
-    let mut entries: Vec<_> = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
     if entries.len() < MAX_ENTRIES {
         return Ok(());
     }
@@ -190,8 +194,11 @@ mod tests {
 
         fn run(&self, _job: &Job) -> Result<Outcome, ExecutorError> {
             let n = self.0.fetch_add(1, Ordering::Relaxed);
-            let result =
-                if self.1 { Err(Failure::new(ErrorKind::Exception, "no")) } else { Ok(json!({"n": n})) };
+            let result = if self.1 {
+                Err(Failure::new(ErrorKind::Exception, "no"))
+            } else {
+                Ok(json!({"n": n}))
+            };
             Ok(Outcome { result, logs: Logs::default(), warnings: vec![], usage: Usage::default() })
         }
     }
@@ -226,7 +233,10 @@ mod tests {
         assert_eq!(asked(&describe("a")), json!(0));
         assert_eq!(asked(&describe("a")), json!(0));
         assert_eq!(asked(&describe("b")), json!(1));
-        assert_eq!(asked(&job("a", Operation::Inspect { policy: ImportPolicy::default() })), json!(2));
+        assert_eq!(
+            asked(&job("a", Operation::Inspect { policy: ImportPolicy::default() })),
+            json!(2)
+        );
         assert_eq!(asked(&Job { deterministic: true, ..describe("a") }), json!(3));
         // Calls are never answered from memory.
         let call = || Operation::Call { handler: HandlerRef::single(), inputs: Map::new() };
@@ -239,7 +249,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let executor = Counting(AtomicU32::new(0), true);
         for _ in 0..2 {
-            assert!(Remembering::new(&executor, folder.path()).run(&describe("a")).unwrap().result.is_err());
+            assert!(
+                Remembering::new(&executor, folder.path())
+                    .run(&describe("a"))
+                    .unwrap()
+                    .result
+                    .is_err()
+            );
         }
         assert_eq!(executor.0.into_inner(), 2);
     }

@@ -17,10 +17,22 @@ const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 const HOME: &str = "HOME";
 
 pub const VARIABLES: [Variable; 5] = [
-    Variable { name: CACHE_DIR, meaning: "the cache folder, where `--cache-dir` does not name one" },
-    Variable { name: XDG_CACHE_HOME, meaning: "the user's cache folder, if absolute; `mecapy` in it is the default" },
-    Variable { name: HOME, meaning: "`.cache/mecapy` in it is the cache folder where nothing else names one" },
-    Variable { name: UV, meaning: "the `uv` that resolves dependencies, where it is not on `PATH`" },
+    Variable {
+        name: CACHE_DIR,
+        meaning: "the cache folder, where `--cache-dir` does not name one",
+    },
+    Variable {
+        name: XDG_CACHE_HOME,
+        meaning: "the user's cache folder, if absolute; `mecapy` in it is the default",
+    },
+    Variable {
+        name: HOME,
+        meaning: "`.cache/mecapy` in it is the cache folder where nothing else names one",
+    },
+    Variable {
+        name: UV,
+        meaning: "the `uv` that resolves dependencies, where it is not on `PATH`",
+    },
     Variable { name: "NO_COLOR", meaning: "set to anything: no colour, on a terminal too" },
 ];
 
@@ -58,7 +70,10 @@ mod tests {
         let all = [(CACHE_DIR, "/c"), (XDG_CACHE_HOME, "/x"), (HOME, "/h")];
         let cache = |given: Option<&str>, variables: &[(&str, &str)]| {
             let get = |name: &str| {
-                variables.iter().find(|(one, _)| *one == name).map(|(_, value)| OsString::from(value))
+                variables
+                    .iter()
+                    .find(|(one, _)| *one == name)
+                    .map(|(_, value)| OsString::from(value))
             };
             Environment::of(given.map(PathBuf::from), get).cache_dir
         };
@@ -66,8 +81,10 @@ mod tests {
         assert_eq!(cache(None, &all), PathBuf::from("/c"));
         assert_eq!(cache(None, &all[1..]), PathBuf::from("/x/mecapy"));
         assert_eq!(cache(None, &all[2..]), PathBuf::from("/h/.cache/mecapy"));
-        assert_eq!(cache(None, &[(CACHE_DIR, ""), (XDG_CACHE_HOME, "relative"), (HOME, "/h")]),
-                   PathBuf::from("/h/.cache/mecapy"));
+        assert_eq!(
+            cache(None, &[(CACHE_DIR, ""), (XDG_CACHE_HOME, "relative"), (HOME, "/h")]),
+            PathBuf::from("/h/.cache/mecapy")
+        );
     }
 
     #[test]

@@ -36,7 +36,12 @@ impl FolderFiles {
             .filter_map(|(key, pointer)| {
                 let message = problem_with(&inputs, key)?;
                 let value = Value::String(key.clone());
-                Some(Violation { pointer: pointer.clone(), rule: "file".to_owned(), message, value })
+                Some(Violation {
+                    pointer: pointer.clone(),
+                    rule: "file".to_owned(),
+                    message,
+                    value,
+                })
             })
             .collect();
         if !missing.is_empty() {
@@ -48,9 +53,12 @@ impl FolderFiles {
 }
 
 fn place_of_outputs(folder: Option<&Path>, package: &Path) -> Result<PathBuf, String> {
-    let folder = folder.ok_or("there is no folder for output files: give one with `--files DIR`")?;
+    let folder =
+        folder.ok_or("there is no folder for output files: give one with `--files DIR`")?;
     let shown = folder.display();
-    let folder = folder.canonicalize().map_err(|error| format!("the folder `{shown}` cannot be used: {error}"))?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| format!("the folder `{shown}` cannot be used: {error}"))?;
     match package.canonicalize() {
         Ok(package) if package.is_dir() && folder.starts_with(&package) => Err(format!(
             "`{shown}` lies within the package, and its outputs would become a part of it: give another folder \
@@ -68,9 +76,9 @@ fn problem_with(folder: &Path, key: &str) -> Option<String> {
     match fs::metadata(folder.join(key)) {
         Ok(metadata) if metadata.is_file() => None,
         Ok(_) => Some(format!("`{key}` in the folder `{shown}` is not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Some(format!("there is no file `{key}` in the folder `{shown}`; `--files DIR` names another"))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(format!(
+            "there is no file `{key}` in the folder `{shown}`; `--files DIR` names another"
+        )),
         Err(error) => Some(format!("`{key}` in the folder `{shown}` cannot be read: {error}")),
     }
 }
@@ -98,10 +106,14 @@ impl CallFiles for FolderFiles {
         }
         let root = self.outputs.as_ref().map_err(|why| FileError::Unavailable(why.clone()))?;
         if key.split('/').any(|part| part.starts_with('.')) {
-            return Err(FileError::Unavailable(format!("`{key}`: output files are not hidden ones")));
+            return Err(FileError::Unavailable(format!(
+                "`{key}`: output files are not hidden ones"
+            )));
         }
         if self.named.contains(key) {
-            return Err(FileError::Unavailable(format!("`{key}` is an input of this call: it is not replaced")));
+            return Err(FileError::Unavailable(format!(
+                "`{key}` is an input of this call: it is not replaced"
+            )));
         }
         let sink = Sink::new(root, key).map_err(|error| unavailable(key, &error))?;
         Ok(Box::new(sink))
@@ -205,7 +217,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("folder")).unwrap();
         let found = files(folder.path(), &["nothing", "folder", "../up"]).unwrap_err();
-        let said: Vec<_> = found.iter().map(|one| (one.pointer.as_str(), one.rule.as_str())).collect();
+        let said: Vec<_> =
+            found.iter().map(|one| (one.pointer.as_str(), one.rule.as_str())).collect();
         assert_eq!(said, [("/../up", "file"), ("/folder", "file"), ("/nothing", "file")]);
     }
 

@@ -20,8 +20,9 @@ pub fn read(given: Option<&str>) -> Result<Map<String, Value>, Stop> {
         Some("-") => (bounded("standard input", std::io::stdin().lock())?, Some("standard input")),
         Some(text) => match text.strip_prefix('@') {
             Some(path) => {
-                let file = std::fs::File::open(path)
-                    .map_err(|error| Stop::usage(format!("the inputs `{path}` cannot be opened: {error}")))?;
+                let file = std::fs::File::open(path).map_err(|error| {
+                    Stop::usage(format!("the inputs `{path}` cannot be opened: {error}"))
+                })?;
                 (bounded(path, file)?, Some(path))
             }
             None => (text.to_owned(), None),
@@ -32,16 +33,16 @@ pub fn read(given: Option<&str>) -> Result<Map<String, Value>, Stop> {
 
 fn bounded(origin: &str, source: impl Read) -> Result<String, Stop> {
     let mut bytes = Vec::new();
-    source
-        .take(INPUT_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Stop::usage(format!("the inputs cannot be read from {origin}: {error}")))?;
+    source.take(INPUT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| {
+        Stop::usage(format!("the inputs cannot be read from {origin}: {error}"))
+    })?;
     if bytes.len() > INPUT_BYTES {
         let limit = INPUT_BYTES / (1024 * 1024);
         return Err(Stop::usage(format!("the inputs are larger than {limit} MiB"))
             .help("pass large data as files: {\"$file\": \"key\"} with `--files DIR`"));
     }
-    String::from_utf8(bytes).map_err(|_| Stop::usage(format!("the inputs from {origin} are not UTF-8")))
+    String::from_utf8(bytes)
+        .map_err(|_| Stop::usage(format!("the inputs from {origin} are not UTF-8")))
 }
 
 fn parse(text: &str, origin: Option<&str>) -> Result<Map<String, Value>, Stop> {
@@ -106,7 +107,8 @@ fn collect(value: &Value, schema: At<'_>, pointer: String, found: &mut BTreeMap<
             }
         }
         Value::Array(items) => {
-            let schema = schema.and_then(|(root, at)| Some((root, resolved(root, at)?.get("items")?)));
+            let schema =
+                schema.and_then(|(root, at)| Some((root, resolved(root, at)?.get("items")?)));
             for (i, value) in items.iter().enumerate() {
                 collect(value, schema, format!("{pointer}/{i}"), found);
             }
@@ -136,9 +138,10 @@ pub fn resolved<'a>(root: &'a Value, mut at: &'a Value) -> Option<&'a Value> {
             continue;
         }
         let alternatives = at.get("anyOf").or_else(|| at.get("oneOf")).and_then(Value::as_array);
-        let mut others = alternatives.into_iter().flatten().filter(|one| {
-            one.get("type").and_then(Value::as_str) != Some("null")
-        });
+        let mut others = alternatives
+            .into_iter()
+            .flatten()
+            .filter(|one| one.get("type").and_then(Value::as_str) != Some("null"));
         match (others.next(), others.next()) {
             (Some(only), None) if at.get("properties").is_none() => at = only,
             _ => return Some(at),
@@ -160,7 +163,10 @@ mod tests {
     #[test]
     fn inputs_are_objects_of_strict_json() {
         assert_eq!(read(None), Ok(Map::new()));
-        assert_eq!(Value::Object(read(Some(r#"{"a": 1.50}"#)).unwrap()).to_string(), r#"{"a":1.50}"#);
+        assert_eq!(
+            Value::Object(read(Some(r#"{"a": 1.50}"#)).unwrap()).to_string(),
+            r#"{"a":1.50}"#
+        );
         for (bad, why) in [
             (r#"{"a": 1, "a": 2}"#, "duplicate key `a`"),
             (r#"{"a": NaN}"#, "not JSON"),
@@ -210,14 +216,18 @@ mod tests {
             "$defs": {"file": {"type": "string", "format": "file"}, "loop": {"$ref": "#/$defs/loop"}},
         });
         let found = file_keys(&inputs, &schema);
-        let found: Vec<_> = found.iter().map(|(key, pointer)| (key.as_str(), pointer.as_str())).collect();
-        assert_eq!(found, [
-            ("b.csv", "/more/0/deep"),
-            ("d.csv", "/named"),
-            ("e.csv", "/maybe"),
-            ("f.csv", "/list/0"),
-            ("meshes/a.msh", "/mesh"),
-        ]);
+        let found: Vec<_> =
+            found.iter().map(|(key, pointer)| (key.as_str(), pointer.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                ("b.csv", "/more/0/deep"),
+                ("d.csv", "/named"),
+                ("e.csv", "/maybe"),
+                ("f.csv", "/list/0"),
+                ("meshes/a.msh", "/mesh"),
+            ]
+        );
         assert_eq!(resolved(&schema, &schema["$defs"]["loop"]), None);
     }
 }

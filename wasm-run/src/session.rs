@@ -56,7 +56,8 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     let interrupt = match listening {
         Ok(interrupt) => interrupt,
         Err(error) => {
-            let stop = Stop::new(ErrorKind::Internal, format!("signals cannot be listened to: {error}"));
+            let stop =
+                Stop::new(ErrorKind::Internal, format!("signals cannot be listened to: {error}"));
             return commands::report_stop(&printer, Known::default(), stop);
         }
     };
@@ -65,7 +66,10 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     let session = Session { args, environment, printer, interrupt, sandbox: Arc::new(sandbox) };
     let run = || if session.args.watch { watch::watch(&session) } else { session.run_once() };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let stop = Stop::new(ErrorKind::Internal, "the program has a mistake of its own; its place is on standard error");
+        let stop = Stop::new(
+            ErrorKind::Internal,
+            "the program has a mistake of its own; its place is on standard error",
+        );
         commands::report_stop(&session.printer, Known::default(), stop)
     })
 }
@@ -137,15 +141,20 @@ impl Session {
     pub fn engine_missing(&self, function: &package::PreparedFunction) -> Option<Stop> {
         let id = &function.spec.id;
         let (reason, help) = match (self.args.engine, function.engine) {
-            (EngineChoice::Docker, _) => ("`--engine docker` asks for it".to_owned(), "leave `--engine` out"),
-            (EngineChoice::Auto, model::Engine::Docker) => {
-                (function.engine_reason.clone(), "to try it in the sandbox all the same, use `--engine sandbox`")
+            (EngineChoice::Docker, _) => {
+                ("`--engine docker` asks for it".to_owned(), "leave `--engine` out")
             }
+            (EngineChoice::Auto, model::Engine::Docker) => (
+                function.engine_reason.clone(),
+                "to try it in the sandbox all the same, use `--engine sandbox`",
+            ),
             _ => return None,
         };
         let message = format!("`{id}` needs Docker, which wasm-run does not have: {reason}");
-        Some(Stop::new(ErrorKind::EngineUnavailable, message)
-            .help(format!("deploy it to a platform that has Docker; {help}")))
+        Some(
+            Stop::new(ErrorKind::EngineUnavailable, message)
+                .help(format!("deploy it to a platform that has Docker; {help}")),
+        )
     }
 }
 
@@ -158,18 +167,20 @@ fn pick<'a>(functions: &'a [FunctionSpec], wanted: Option<&str>) -> Result<&'a F
         (None, [only]) => Ok(only),
         (None, _) => Err(Stop::usage(format!("the package has several functions: {}", names()))
             .help("name one with `--function ID`")),
-        (Some(id), _) => functions.iter().find(|function| function.id.as_str() == id).ok_or_else(|| {
-            let stop = Stop::usage(format!("there is no function `{id}` in the package"));
-            let near = functions
-                .iter()
-                .map(|function| function.id.as_str())
-                .map(|name| (strsim::jaro_winkler(name, id), name))
-                .filter(|(score, _)| *score >= 0.8)
-                .max_by(|(a, _), (b, _)| a.total_cmp(b));
-            match near {
-                Some((_, name)) => stop.help(format!("did you mean `{name}`?")),
-                None => stop.help(format!("it has: {}", names())),
-            }
-        }),
+        (Some(id), _) => {
+            functions.iter().find(|function| function.id.as_str() == id).ok_or_else(|| {
+                let stop = Stop::usage(format!("there is no function `{id}` in the package"));
+                let near = functions
+                    .iter()
+                    .map(|function| function.id.as_str())
+                    .map(|name| (strsim::jaro_winkler(name, id), name))
+                    .filter(|(score, _)| *score >= 0.8)
+                    .max_by(|(a, _), (b, _)| a.total_cmp(b));
+                match near {
+                    Some((_, name)) => stop.help(format!("did you mean `{name}`?")),
+                    None => stop.help(format!("it has: {}", names())),
+                }
+            })
+        }
     }
 }

@@ -83,7 +83,11 @@ fn stat(place: &Place) -> DescriptorStat {
 }
 
 impl HostDescriptor for Ctx {
-    fn read_via_stream(&mut self, handle: Resource<Handle>, at: u64) -> FsResult<Resource<DynInputStream>> {
+    fn read_via_stream(
+        &mut self,
+        handle: Resource<Handle>,
+        at: u64,
+    ) -> FsResult<Resource<DynInputStream>> {
         let place = self.place(&handle)?.clone();
         if place.is_folder() {
             return Err(refused(ErrorCode::IsDirectory));
@@ -91,12 +95,19 @@ impl HostDescriptor for Ctx {
         Ok(retype(&self.table.push(Input { place, at })?))
     }
 
-    fn write_via_stream(&mut self, handle: Resource<Handle>, at: u64) -> FsResult<Resource<DynOutputStream>> {
+    fn write_via_stream(
+        &mut self,
+        handle: Resource<Handle>,
+        at: u64,
+    ) -> FsResult<Resource<DynOutputStream>> {
         let output = self.output(&handle, Some(at))?;
         Ok(retype(&self.table.push(output)?))
     }
 
-    fn append_via_stream(&mut self, handle: Resource<Handle>) -> FsResult<Resource<DynOutputStream>> {
+    fn append_via_stream(
+        &mut self,
+        handle: Resource<Handle>,
+    ) -> FsResult<Resource<DynOutputStream>> {
         let output = self.output(&handle, None)?;
         Ok(retype(&self.table.push(output)?))
     }
@@ -142,7 +153,12 @@ impl HostDescriptor for Ctx {
         Ok(stat(self.place(&handle)?))
     }
 
-    fn stat_at(&mut self, handle: Resource<Handle>, _: PathFlags, path: String) -> FsResult<DescriptorStat> {
+    fn stat_at(
+        &mut self,
+        handle: Resource<Handle>,
+        _: PathFlags,
+        path: String,
+    ) -> FsResult<DescriptorStat> {
         Ok(stat(&self.place(&handle)?.resolve(&path).map_err(refused)?))
     }
 
@@ -184,7 +200,10 @@ impl HostDescriptor for Ctx {
         Ok(retype(&self.table.push(Descriptor { place, writable })?))
     }
 
-    fn read_directory(&mut self, handle: Resource<Handle>) -> FsResult<Resource<DirectoryEntryStream>> {
+    fn read_directory(
+        &mut self,
+        handle: Resource<Handle>,
+    ) -> FsResult<Resource<DirectoryEntryStream>> {
         let folder = self.place(&handle)?.clone();
         if !folder.is_folder() {
             return Err(refused(ErrorCode::NotDirectory));
@@ -271,7 +290,11 @@ impl HostDescriptor for Ctx {
         Ok(())
     }
 
-    fn is_same_object(&mut self, a: Resource<Handle>, b: Resource<Handle>) -> wasmtime::Result<bool> {
+    fn is_same_object(
+        &mut self,
+        a: Resource<Handle>,
+        b: Resource<Handle>,
+    ) -> wasmtime::Result<bool> {
         let a = self.table.get(&retype::<_, Descriptor>(&a))?.place.identity();
         let b = self.table.get(&retype::<_, Descriptor>(&b))?.place.identity();
         Ok(a == b)

@@ -53,8 +53,7 @@ impl HostDirectoryEntryStream for Ctx {
             return Ok(None);
         };
         listing.last = Some(name.clone());
-        let type_ =
-            if is_folder { DescriptorType::Directory } else { DescriptorType::RegularFile };
+        let type_ = if is_folder { DescriptorType::Directory } else { DescriptorType::RegularFile };
         Ok(Some(DirectoryEntry { type_, name }))
     }
 

@@ -32,7 +32,10 @@ pub enum Output {
     Stderr,
     /// `/dev/null`.
     Nowhere,
-    File { file: Arc<TmpFile>, at: u64 },
+    File {
+        file: Arc<TmpFile>,
+        at: u64,
+    },
     Append(Arc<TmpFile>),
 }
 
@@ -85,7 +88,11 @@ fn failed(error: ErrorCode) -> StreamError {
 }
 
 impl Ctx {
-    fn read_stream(&mut self, stream: &Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
+    fn read_stream(
+        &mut self,
+        stream: &Resource<DynInputStream>,
+        len: u64,
+    ) -> StreamResult<Vec<u8>> {
         let input = self.table.get_mut(&retype::<_, Input>(stream))?;
         let bytes = input.place.read(input.at, len.min(CHUNK_BYTES) as usize).map_err(failed)?;
         if bytes.is_empty() && len > 0 {
@@ -95,7 +102,11 @@ impl Ctx {
         Ok(bytes)
     }
 
-    fn write_stream(&mut self, stream: &Resource<DynOutputStream>, bytes: &[u8]) -> StreamResult<()> {
+    fn write_stream(
+        &mut self,
+        stream: &Resource<DynOutputStream>,
+        bytes: &[u8],
+    ) -> StreamResult<()> {
         match self.table.get_mut(&retype::<_, Output>(stream))? {
             Output::Stdout => self.stdout.write(bytes, &mut self.logs),
             Output::Stderr => self.stderr.write(bytes, &mut self.logs),
@@ -118,7 +129,10 @@ impl Ctx {
 }
 
 impl Host for Ctx {
-    fn convert_stream_error(&mut self, error: StreamError) -> wasmtime::Result<streams::StreamError> {
+    fn convert_stream_error(
+        &mut self,
+        error: StreamError,
+    ) -> wasmtime::Result<streams::StreamError> {
         match error {
             StreamError::Closed => Ok(streams::StreamError::Closed),
             StreamError::LastOperationFailed(error) => {
@@ -134,7 +148,11 @@ impl HostInputStream for Ctx {
         self.read_stream(&stream, len)
     }
 
-    fn blocking_read(&mut self, stream: Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
+    fn blocking_read(
+        &mut self,
+        stream: Resource<DynInputStream>,
+        len: u64,
+    ) -> StreamResult<Vec<u8>> {
         self.read_stream(&stream, len)
     }
 
@@ -146,7 +164,10 @@ impl HostInputStream for Ctx {
         Ok(self.read_stream(&stream, len)?.len() as u64)
     }
 
-    fn subscribe(&mut self, _: Resource<DynInputStream>) -> wasmtime::Result<Resource<DynPollable>> {
+    fn subscribe(
+        &mut self,
+        _: Resource<DynInputStream>,
+    ) -> wasmtime::Result<Resource<DynPollable>> {
         Ok(retype(&self.table.push(Pollable::Ready)?))
     }
 
@@ -181,7 +202,10 @@ impl HostOutputStream for Ctx {
         Ok(())
     }
 
-    fn subscribe(&mut self, _: Resource<DynOutputStream>) -> wasmtime::Result<Resource<DynPollable>> {
+    fn subscribe(
+        &mut self,
+        _: Resource<DynOutputStream>,
+    ) -> wasmtime::Result<Resource<DynPollable>> {
         Ok(retype(&self.table.push(Pollable::Ready)?))
     }
 

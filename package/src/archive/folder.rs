@@ -21,10 +21,7 @@ pub fn read(root: &Path) -> Result<Tree, Problem> {
     for entry in walk {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).display().to_string();
-            problem(
-                format!("`{path}` cannot be read: {error}"),
-                "check its permissions",
-            )
+            problem(format!("`{path}` cannot be read: {error}"), "check its permissions")
         })?;
         if entry.depth() == 0 {
             continue;
@@ -50,11 +47,8 @@ pub fn read(root: &Path) -> Result<Tree, Problem> {
             .in_file(name));
         }
         let bytes = content(&entry, gathered.room()).map_err(|error| {
-            problem(
-                format!("`{name}` cannot be read: {error}"),
-                "check its permissions",
-            )
-            .in_file(&name)
+            problem(format!("`{name}` cannot be read: {error}"), "check its permissions")
+                .in_file(&name)
         })?;
         gathered.add(&name, bytes.ok_or_else(|| too_large().in_file(&name))?)?;
     }

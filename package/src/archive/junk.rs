@@ -63,14 +63,7 @@ mod tests {
         ] {
             assert!(is_path(junk), "{junk}");
         }
-        for kept in [
-            "handler.py",
-            "git/a.py",
-            "venv/a.py",
-            "data/.keep",
-            "",
-            "a/.git",
-        ] {
+        for kept in ["handler.py", "git/a.py", "venv/a.py", "data/.keep", "", "a/.git"] {
             assert!(!is_path(kept), "{kept}");
         }
     }

@@ -53,10 +53,7 @@ pub fn read(path: &Path) -> Result<Archive, PackageError> {
             format!("there is no file or folder `{shown}`"),
             "give the path of a package: a folder, a .zip or a .py file",
         ),
-        _ => problem(
-            format!("`{shown}` cannot be read: {error}"),
-            "check its permissions",
-        ),
+        _ => problem(format!("`{shown}` cannot be read: {error}"), "check its permissions"),
     })?;
     if metadata.is_dir() {
         return read_folder(path);
@@ -69,19 +66,13 @@ pub fn read(path: &Path) -> Result<Archive, PackageError> {
         .into());
     }
     let unreadable = |error: std::io::Error| {
-        problem(
-            format!("`{shown}` cannot be read: {error}"),
-            "check its permissions",
-        )
+        problem(format!("`{shown}` cannot be read: {error}"), "check its permissions")
     };
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_PACKED_BYTES + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy())
-        .unwrap_or_default();
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     read_bytes(&name, &bytes)
 }
 
@@ -102,18 +93,12 @@ pub fn read_bytes(name: &str, bytes: &[u8]) -> Result<Archive, PackageError> {
 
 /// Reads a folder, links refused.
 pub fn read_folder(path: &Path) -> Result<Archive, PackageError> {
-    Ok(Archive {
-        tree: folder::read(path)?.into(),
-        script: None,
-    })
+    Ok(Archive { tree: folder::read(path)?.into(), script: None })
 }
 
 /// Reads a ZIP; one that holds a single folder is read as that folder.
 pub fn read_zip(bytes: &[u8]) -> Result<Archive, PackageError> {
-    Ok(Archive {
-        tree: zipped::read(bytes)?.into(),
-        script: None,
-    })
+    Ok(Archive { tree: zipped::read(bytes)?.into(), script: None })
 }
 
 /// Reads a bare script with a `calculate` function.
@@ -122,13 +107,9 @@ pub fn read_script(name: &str, bytes: &[u8]) -> Result<Archive, PackageError> {
         return Err(too_large_packed().into());
     }
     let mut tree = Tree::new();
-    tree.insert(SCRIPT_FILE, bytes.to_vec())
-        .expect("a valid path in an empty tree");
+    tree.insert(SCRIPT_FILE, bytes.to_vec()).expect("a valid path in an empty tree");
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    Ok(Archive {
-        tree: tree.into(),
-        script: Some(name.to_owned()),
-    })
+    Ok(Archive { tree: tree.into(), script: Some(name.to_owned()) })
 }
 
 fn problem(message: impl Into<String>, help: impl Into<String>) -> Problem {
@@ -173,17 +154,12 @@ impl Gathered {
         }
         self.bytes += bytes.len() as u64;
         self.check_collision(&path)?;
-        self.tree
-            .insert(&path, bytes)
-            .map_err(|error| problem(error.to_string(), "rename it"))
+        self.tree.insert(&path, bytes).map_err(|error| problem(error.to_string(), "rename it"))
     }
 
     /// On some systems `A.py` and `a.py` are one file: which one would run?
     fn check_collision(&mut self, path: &str) -> Result<(), Problem> {
-        let ends = path
-            .match_indices('/')
-            .map(|(at, _)| at)
-            .chain([path.len()]);
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         for end in ends {
             let part = &path[..end];
             let folded: String = part.chars().flat_map(char::to_lowercase).nfkc().collect();
@@ -196,10 +172,8 @@ impl Gathered {
                     .in_file(path));
                 }
                 Some(_) if end == path.len() => {
-                    return Err(
-                        problem(format!("`{path}` is there twice"), "keep one of them")
-                            .in_file(path),
-                    );
+                    return Err(problem(format!("`{path}` is there twice"), "keep one of them")
+                        .in_file(path));
                 }
                 Some(_) => {}
                 None => {
@@ -213,10 +187,7 @@ impl Gathered {
 
 fn too_large() -> Problem {
     problem(
-        format!(
-            "the package's files are larger than {} MiB",
-            MAX_UNPACKED_BYTES / MIB
-        ),
+        format!("the package's files are larger than {} MiB", MAX_UNPACKED_BYTES / MIB),
         "leave large data out, and pass it as input files",
     )
 }
@@ -235,20 +206,14 @@ fn check_name(name: &str) -> Result<(), Problem> {
     }
     let drive = name.as_bytes().get(1) == Some(&b':') && name.as_bytes()[0].is_ascii_alphabetic();
     if name.starts_with('/') || drive {
-        return wrong(
-            "is an absolute path",
-            "pack with paths relative to the package's folder",
-        );
+        return wrong("is an absolute path", "pack with paths relative to the package's folder");
     }
     let parts = || name.strip_suffix('/').unwrap_or(name).split('/');
     if parts().any(|part| part == "..") {
         return wrong("leads out of the package", "pack without `..` in paths");
     }
     if parts().any(|part| part.is_empty() || part == ".") {
-        return wrong(
-            "has an empty or `.` part in its path",
-            "pack with plain relative paths",
-        );
+        return wrong("has an empty or `.` part in its path", "pack with plain relative paths");
     }
     if parts().count() > MAX_PATH_PARTS {
         let why = format!("is nested deeper than {MAX_PATH_PARTS} folders");
@@ -263,11 +228,7 @@ fn check_name(name: &str) -> Result<(), Problem> {
 
 /// A stranger's file name, short and without control characters.
 fn shown(name: &str) -> String {
-    let mut text: String = name
-        .chars()
-        .take(100)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut text: String = name.chars().take(100).flat_map(char::escape_debug).collect();
     if name.chars().nth(100).is_some() {
         text.push('…');
     }
@@ -280,14 +241,7 @@ mod tests {
 
     #[test]
     fn names() {
-        for good in [
-            "handler.py",
-            "data/a b.json",
-            "été.py",
-            "a/b/c/",
-            "..a",
-            "a..b",
-        ] {
+        for good in ["handler.py", "data/a b.json", "été.py", "a/b/c/", "..a", "a..b"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
         let deep = "a/".repeat(MAX_PATH_PARTS) + "a";
@@ -326,12 +280,8 @@ mod tests {
 
     #[test]
     fn paths_that_are_one_file_elsewhere_are_refused() {
-        for (a, b) in [
-            ("a.py", "A.py"),
-            ("Data/x", "data/y"),
-            ("ß/x", "ß/x"),
-            ("ﬁ.py", "fi.py"),
-        ] {
+        for (a, b) in [("a.py", "A.py"), ("Data/x", "data/y"), ("ß/x", "ß/x"), ("ﬁ.py", "fi.py")]
+        {
             let mut gathered = Gathered::default();
             gathered.add(a, Vec::new()).unwrap();
             assert!(gathered.add(b, Vec::new()).is_err(), "{a} {b}");

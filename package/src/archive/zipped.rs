@@ -47,9 +47,7 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
     let mut gathered = Gathered::default();
     let ratio_limit = (bytes.len() as u64).saturating_mul(MAX_RATIO);
     for entry in &entries {
-        let limit = gathered
-            .room()
-            .min(ratio_limit.saturating_sub(gathered.bytes));
+        let limit = gathered.room().min(ratio_limit.saturating_sub(gathered.bytes));
         let mut content = Vec::new();
         archive
             .by_index(entry.index)
@@ -57,12 +55,9 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
             .take(limit + 1)
             .read_to_end(&mut content)
             .map_err(|error| {
-                problem(
-                    format!("`{}` is damaged: {error}", shown(&entry.name)),
-                    REPACK,
-                )
+            problem(format!("`{}` is damaged: {error}", shown(&entry.name)), REPACK)
                 .in_file(&entry.name)
-            })?;
+        })?;
         if content.len() as u64 > limit {
             return Err(if limit == gathered.room() {
                 too_large()
@@ -108,10 +103,7 @@ fn entries(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Entry>, Problem> {
         match entry.unix_mode().unwrap_or(0) & 0o170_000 {
             0 | 0o040_000 | 0o100_000 => {}
             0o120_000 => {
-                return refuse(
-                    "is a link",
-                    "put the file itself there: a package holds no links",
-                );
+                return refuse("is a link", "put the file itself there: a package holds no links");
             }
             _ => {
                 return refuse(
@@ -123,27 +115,18 @@ fn entries(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Entry>, Problem> {
         if entry.encrypted() {
             return refuse("is encrypted", "pack without a password");
         }
-        if !matches!(
-            entry.compression(),
-            CompressionMethod::Stored | CompressionMethod::Deflated
-        ) {
+        if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
             return refuse(
                 "is compressed in an unusual way",
                 "pack with `deflate`, as most tools do",
             );
         }
         if !name.ends_with('/') {
-            entries.push(Entry {
-                index,
-                name: name.to_owned(),
-            });
+            entries.push(Entry { index, name: name.to_owned() });
         }
     }
-    entries.retain(|entry| {
-        !environments
-            .iter()
-            .any(|folder| entry.name.starts_with(folder.as_str()))
-    });
+    entries
+        .retain(|entry| !environments.iter().any(|folder| entry.name.starts_with(folder.as_str())));
     Ok(entries)
 }
 
@@ -153,19 +136,12 @@ fn single_folder(entries: &[Entry]) -> String {
         return String::new();
     };
     let folder = format!("{first}/");
-    if entries.iter().all(|entry| entry.name.starts_with(&folder)) {
-        folder
-    } else {
-        String::new()
-    }
+    if entries.iter().all(|entry| entry.name.starts_with(&folder)) { folder } else { String::new() }
 }
 
 /// At least as many entries as the central directory has.
 fn count_entries(bytes: &[u8]) -> usize {
-    bytes
-        .windows(4)
-        .filter(|window| *window == b"PK\x01\x02")
-        .count()
+    bytes.windows(4).filter(|window| *window == b"PK\x01\x02").count()
 }
 
 fn damaged(error: ZipError) -> Problem {

@@ -20,11 +20,7 @@ pub fn key(kind: &str, parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{kind}-{digest}")
 }
 
@@ -50,10 +46,7 @@ pub fn read(folder: Option<&Path>, key: &str) -> Option<Entry> {
     let (magic, rest) = bytes.split_at_checked(MAGIC.len())?;
     let (checksum, content) = rest.split_at_checked(blake3::OUT_LEN)?;
     let is_whole = magic == MAGIC && blake3::hash(content).as_bytes() == checksum;
-    is_whole.then_some(Entry {
-        bytes,
-        start: HEADER,
-    })
+    is_whole.then_some(Entry { bytes, start: HEADER })
 }
 
 /// Keeps an entry; one that another process put there meanwhile is the same.
@@ -61,9 +54,7 @@ pub fn write(folder: Option<&Path>, key: &str, content: &[u8]) {
     let Some(folder) = folder else { return };
     let keep = || -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
         file.write_all(MAGIC)?;
         file.write_all(blake3::hash(content).as_bytes())?;
         file.write_all(content)?;

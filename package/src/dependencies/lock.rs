@@ -72,16 +72,7 @@ pub fn resolve(resolver: &Resolver, requirements: &[Requirement]) -> Result<Lock
     lines.sort_unstable();
     lines.dedup();
     let input = lines.join("\n") + "\n";
-    let key = cache::key(
-        "lock",
-        &[
-            "1",
-            &input,
-            PYTHON_VERSION,
-            PLATFORM,
-            &index_configuration(),
-        ],
-    );
+    let key = cache::key("lock", &["1", &input, PYTHON_VERSION, PLATFORM, &index_configuration()]);
     let folder = resolver.cache.as_deref();
     if let Some(entry) = cache::read(folder, &key)
         && let Ok(lock) = serde_json::from_slice(entry.content())
@@ -156,24 +147,15 @@ fn compile(
         .help("require less")
         .into());
     }
-    Ok(Lock {
-        python: PYTHON_VERSION.to_owned(),
-        platform: PLATFORM.to_owned(),
-        packages,
-    })
+    Ok(Lock { python: PYTHON_VERSION.to_owned(), platform: PLATFORM.to_owned(), packages })
 }
 
 pub fn scratch() -> Result<tempfile::TempDir, DependencyError> {
-    tempfile::Builder::new()
-        .prefix("mecapy-")
-        .tempdir()
-        .map_err(disk)
+    tempfile::Builder::new().prefix("mecapy-").tempdir().map_err(disk)
 }
 
 pub fn disk(error: std::io::Error) -> DependencyError {
-    DependencyError::Unavailable(format!(
-        "the folder for temporary files cannot be used: {error}"
-    ))
+    DependencyError::Unavailable(format!("the folder for temporary files cannot be used: {error}"))
 }
 
 /// `uv`'s refusal as a problem of the requirement that it speaks of.
@@ -185,13 +167,12 @@ pub fn refused(requirements: &[Requirement], stderr: &str) -> DependencyError {
         ));
     }
     let speaks_of = |requirement: &&Requirement| {
-        text.match_indices(requirement.name.as_str())
-            .any(|(at, name)| {
-                let is_edge =
-                    |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || "-_".contains(c)));
-                is_edge(text[..at].chars().next_back())
-                    && is_edge(text[at + name.len()..].chars().next())
-            })
+        text.match_indices(requirement.name.as_str()).any(|(at, name)| {
+            let is_edge =
+                |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || "-_".contains(c)));
+            is_edge(text[..at].chars().next_back())
+                && is_edge(text[at + name.len()..].chars().next())
+        })
     };
     let help = if text.contains("no usable wheels")
         || text.contains("no wheels")
@@ -218,28 +199,16 @@ fn parse(text: &str) -> Vec<LockedPackage> {
     let mut packages: Vec<LockedPackage> = Vec::new();
     for line in text.lines() {
         let bare = line.trim().trim_end_matches('\\').trim();
-        let Some(last) = packages
-            .last_mut()
-            .filter(|_| line.starts_with([' ', '\t']))
-        else {
+        let Some(last) = packages.last_mut().filter(|_| line.starts_with([' ', '\t'])) else {
             if let Some((name, rest)) = bare.split_once("==") {
                 let mut words = rest.split_whitespace();
-                let version = words
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end_matches(';')
-                    .to_owned();
+                let version = words.next().unwrap_or_default().trim_end_matches(';').to_owned();
                 let hashes = words
                     .filter_map(|word| word.strip_prefix("--hash="))
                     .map(str::to_owned)
                     .collect();
                 let name = normalised(name.split('[').next().unwrap_or(name).trim());
-                packages.push(LockedPackage {
-                    name,
-                    version,
-                    hashes,
-                    via: Vec::new(),
-                });
+                packages.push(LockedPackage { name, version, hashes, via: Vec::new() });
             }
             continue;
         };
@@ -274,10 +243,7 @@ mod tests {
             (packages[1].name.as_str(), packages[1].via.as_slice()),
             ("ruamel-yaml", &["b-c".to_owned()][..])
         );
-        let lock = Lock {
-            packages,
-            ..Lock::default()
-        };
+        let lock = Lock { packages, ..Lock::default() };
         assert_eq!(parse(&lock.to_requirements()).len(), 2);
         assert_eq!(lock.package("Ruamel_yaml").unwrap().version, "0.18");
     }
@@ -294,9 +260,7 @@ mod tests {
         let requirements = [requirement("num", 1), requirement("numpy", 2)];
         let stderr = "warning: The requested Python version 3.14 is not available; 3.11.7 will be used\n  cause: x\n\
                       error: No solution found when resolving dependencies\n  cause: Because numpy==1.24.0 has no usable wheels and you require numpy==1.24.0, we can conclude that your requirements are unsatisfiable.\n\nhint: Wheels are required for `numpy`\n";
-        let DependencyError::Package(error) = refused(&requirements, stderr) else {
-            panic!()
-        };
+        let DependencyError::Package(error) = refused(&requirements, stderr) else { panic!() };
         let text = error.to_string();
         assert!(text.starts_with("requirements.txt:2: the requirements cannot be resolved: No solution found when resolving dependencies Because numpy==1.24.0"), "{text}");
         assert!(
@@ -308,9 +272,6 @@ mod tests {
         assert!(!text.contains("3.11"), "{text}");
         let offline =
             "error: Failed to fetch: `https://pypi.org/simple/numpy/`\n  cause: dns error";
-        assert!(matches!(
-            refused(&requirements, offline),
-            DependencyError::Unavailable(_)
-        ));
+        assert!(matches!(refused(&requirements, offline), DependencyError::Unavailable(_)));
     }
 }

@@ -85,25 +85,17 @@ pub fn of_package(tree: &Tree, source: &ManifestSource) -> Result<Vec<Requiremen
 
 fn read_file(file: &str, bytes: &[u8], found: &mut Vec<Requirement>, problems: &mut Vec<Problem>) {
     let whole = |message: String, help: &str| {
-        Problem::new(Step::Dependencies, message)
-            .in_file(file)
-            .help(help)
+        Problem::new(Step::Dependencies, message).in_file(file).help(help)
     };
     if bytes.len() > MAX_REQUIREMENTS_BYTES {
         problems.push(whole(
-            format!(
-                "the file is larger than {} KiB",
-                MAX_REQUIREMENTS_BYTES / 1024
-            ),
+            format!("the file is larger than {} KiB", MAX_REQUIREMENTS_BYTES / 1024),
             "list only what the code imports",
         ));
         return;
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        problems.push(whole(
-            "the file is not UTF-8".to_owned(),
-            "save it as UTF-8",
-        ));
+        problems.push(whole("the file is not UTF-8".to_owned(), "save it as UTF-8"));
         return;
     };
     let mut lines = text.trim_start_matches('\u{feff}').lines().zip(1_u32..);
@@ -135,9 +127,7 @@ fn without_comment(line: &str) -> &str {
     if line.trim_start().starts_with('#') {
         return "";
     }
-    line.find(" #")
-        .or_else(|| line.find("\t#"))
-        .map_or(line, |at| &line[..at])
+    line.find(" #").or_else(|| line.find("\t#")).map_or(line, |at| &line[..at])
 }
 
 fn take(mut requirement: Requirement, found: &mut Vec<Requirement>, problems: &mut Vec<Problem>) {
@@ -165,19 +155,15 @@ fn check(text: &str) -> Result<String, (&'static str, &'static str)> {
             "-r" | "--requirement" | "-c" | "--constraint" => {
                 ("reads another file", "copy its lines here")
             }
-            "-e" | "--editable" => (
-                "is an editable install",
-                "put the code into the package itself",
-            ),
+            "-e" | "--editable" => {
+                ("is an editable install", "put the code into the package itself")
+            }
             "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--no-index"
             | "--trusted-host" => (
                 "chooses an index",
                 "remove it: the operator of the platform chooses where packages come from",
             ),
-            _ => (
-                "is an option",
-                "remove it: only requirements stand in this file",
-            ),
+            _ => ("is an option", "remove it: only requirements stand in this file"),
         });
     }
     let is_url = text.contains("://") || text.starts_with("git+");
@@ -201,27 +187,15 @@ fn check(text: &str) -> Result<String, (&'static str, &'static str)> {
     let mut rest = rest.trim_start();
     if let Some(extras) = rest.strip_prefix('[') {
         let Some((extras, after)) = extras.split_once(']') else {
-            return Err((
-                "has extras without a closing bracket",
-                "write them as `name[extra]`",
-            ));
+            return Err(("has extras without a closing bracket", "write them as `name[extra]`"));
         };
-        if !extras
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._- ,".contains(c))
-        {
-            return Err((
-                "has extras that are no names",
-                "write them as `name[extra]`",
-            ));
+        if !extras.chars().all(|c| c.is_ascii_alphanumeric() || "._- ,".contains(c)) {
+            return Err(("has extras that are no names", "write them as `name[extra]`"));
         }
         rest = after.trim_start();
     }
     if rest.starts_with('@') {
-        return Err((
-            "is fetched from a place of its own",
-            "require a released version by name",
-        ));
+        return Err(("is fetched from a place of its own", "require a released version by name"));
     }
     let mut parts = rest.splitn(2, ';');
     let versions = parts.next().unwrap_or_default();
@@ -242,10 +216,8 @@ fn check(text: &str) -> Result<String, (&'static str, &'static str)> {
             "write hashes as `--hash=sha256:...`, or leave them out: the lock has them",
         ));
     }
-    let versions = versions
-        .strip_prefix('(')
-        .and_then(|inner| inner.strip_suffix(')'))
-        .unwrap_or(versions);
+    let versions =
+        versions.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(versions);
     if !versions.is_empty() && !versions.split(',').all(is_specifier) {
         return Err(("has versions that cannot be read", FORM));
     }
@@ -255,16 +227,11 @@ fn check(text: &str) -> Result<String, (&'static str, &'static str)> {
 fn is_specifier(text: &str) -> bool {
     let text = text.trim();
     let operators = ["===", "==", "!=", "<=", ">=", "~=", "<", ">"];
-    operators
-        .iter()
-        .find_map(|operator| text.strip_prefix(operator))
-        .is_some_and(|version| {
-            let version = version.trim();
-            !version.is_empty()
-                && version
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || ".*+!-_".contains(c))
-        })
+    operators.iter().find_map(|operator| text.strip_prefix(operator)).is_some_and(|version| {
+        let version = version.trim();
+        !version.is_empty()
+            && version.chars().all(|c| c.is_ascii_alphanumeric() || ".*+!-_".contains(c))
+    })
 }
 
 /// A distribution's name as indexes compare it.
@@ -330,16 +297,8 @@ mod tests {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         let text =
             "# comment\n\nsympy==1.14.0 \\\n    --hash=sha256:aa  # why\n-r x.txt\npint # y\n";
-        read_file(
-            "requirements.txt",
-            text.as_bytes(),
-            &mut found,
-            &mut problems,
-        );
-        let lines: Vec<_> = found
-            .iter()
-            .map(|one| (one.name.as_str(), one.line))
-            .collect();
+        read_file("requirements.txt", text.as_bytes(), &mut found, &mut problems);
+        let lines: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.line)).collect();
         assert_eq!(lines, [("sympy", Some(3)), ("pint", Some(6))]);
         assert_eq!(
             problems[0].to_string(),

@@ -19,16 +19,8 @@ pub struct Finished {
 }
 
 fn find(resolver: &Resolver) -> PathBuf {
-    let given = || {
-        std::env::var_os("MECAPY_UV")
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from)
-    };
-    resolver
-        .uv
-        .clone()
-        .or_else(given)
-        .unwrap_or_else(|| PathBuf::from("uv"))
+    let given = || std::env::var_os("MECAPY_UV").filter(|path| !path.is_empty()).map(PathBuf::from);
+    resolver.uv.clone().or_else(given).unwrap_or_else(|| PathBuf::from("uv"))
 }
 
 /// Runs `uv` in a folder. The environment is inherited, so that the index, the proxy and
@@ -72,15 +64,10 @@ pub fn run(
             Ok(Some(status)) => break Ok(status),
             Ok(None) => {}
             Err(error) => {
-                break Err(DependencyError::Unavailable(format!(
-                    "`uv` was lost: {error}"
-                )));
+                break Err(DependencyError::Unavailable(format!("`uv` was lost: {error}")));
             }
         }
-        if resolver
-            .cancel
-            .sleep_until((Instant::now() + POLL).min(deadline))
-        {
+        if resolver.cancel.sleep_until((Instant::now() + POLL).min(deadline)) {
             break Err(DependencyError::Cancelled);
         }
         if Instant::now() >= deadline {
@@ -96,10 +83,7 @@ pub fn run(
         let _ = child.wait();
     }
     let stderr = reader.join().unwrap_or_default();
-    Ok(Finished {
-        success: status?.success(),
-        stderr,
-    })
+    Ok(Finished { success: status?.success(), stderr })
 }
 
 /// Whether `uv` failed for want of the index rather than for what was asked.
@@ -136,9 +120,8 @@ pub fn explanation(stderr: &str) -> String {
             is_warning = true;
             continue;
         }
-        let starts = ["error:", "hint:", "No solution", "Because"]
-            .iter()
-            .any(|word| bare.starts_with(word));
+        let starts =
+            ["error:", "hint:", "No solution", "Because"].iter().any(|word| bare.starts_with(word));
         is_warning = is_warning && !starts;
         if is_warning || bare.is_empty() {
             continue;

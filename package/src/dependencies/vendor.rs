@@ -96,11 +96,11 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
     };
     for entry in WalkDir::new(root).follow_links(false).sort_by_file_name() {
         let entry = entry.map_err(|error| lock::disk(error.into()))?;
-        let parts: Option<Vec<&str>> = entry.path().strip_prefix(root).ok().and_then(|path| {
-            path.components()
-                .map(|part| part.as_os_str().to_str())
-                .collect()
-        });
+        let parts: Option<Vec<&str>> = entry
+            .path()
+            .strip_prefix(root)
+            .ok()
+            .and_then(|path| path.components().map(|part| part.as_os_str().to_str()).collect());
         let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
             continue;
         };
@@ -121,9 +121,7 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
         }
         let mut bytes = Vec::new();
         let file = std::fs::File::open(entry.path()).map_err(lock::disk)?;
-        file.take(room + 1)
-            .read_to_end(&mut bytes)
-            .map_err(lock::disk)?;
+        file.take(room + 1).read_to_end(&mut bytes).map_err(lock::disk)?;
         let Some(left) = room.checked_sub(bytes.len() as u64) else {
             let mib = MAX_VENDORED_BYTES / (1024 * 1024);
             return Err(too_large(format!("the dependencies are larger than {mib} MiB")).into());
@@ -132,10 +130,7 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
         if let [folder, "RECORD"] = parts.as_slice()
             && let Some(stem) = folder.strip_suffix(".dist-info")
         {
-            records.insert(
-                stem.to_owned(),
-                String::from_utf8_lossy(&bytes).into_owned(),
-            );
+            records.insert(stem.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
         }
         tree.insert(&path, bytes).map_err(|error| {
             DependencyError::from(
@@ -148,11 +143,7 @@ fn read(root: &Path, lock: &Lock) -> Result<Vendored, DependencyError> {
         })?;
     }
     let distributions = distributions(&tree, &records, &native, lock);
-    Ok(Vendored {
-        tree: tree.into(),
-        distributions,
-        unavailable: BTreeSet::new(),
-    })
+    Ok(Vendored { tree: tree.into(), distributions, unavailable: BTreeSet::new() })
 }
 
 fn is_left_out(parts: &[&str]) -> bool {
@@ -176,11 +167,8 @@ fn native_module(path: &str) -> Option<Option<String>> {
     let is_module = (name.ends_with(".so") || name.ends_with(".pyd"))
         && !stem.is_empty()
         && !stem.starts_with("lib");
-    let prefix = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{}.", folder.replace('/', "."))
-    };
+    let prefix =
+        if folder.is_empty() { String::new() } else { format!("{}.", folder.replace('/', ".")) };
     Some(is_module.then(|| format!("{prefix}{stem}")))
 }
 
@@ -194,14 +182,10 @@ fn distributions(
     for (stem, record) in records {
         let (name, version) = stem.split_once('-').unwrap_or((stem, ""));
         let metadata = tree.file(&format!("{stem}.dist-info/METADATA"));
-        let metadata = metadata
-            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-            .unwrap_or_default();
+        let metadata =
+            metadata.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
         let head = metadata.split("\n\n").next().unwrap_or_default();
-        let written = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Name:"))
-            .map(str::trim);
+        let written = head.lines().find_map(|line| line.strip_prefix("Name:")).map(str::trim);
         let paths: BTreeSet<&str> = record.lines().map(record_path).collect();
         let modules: BTreeSet<&str> = paths.iter().filter_map(|path| top_module(path)).collect();
         let native_modules = native
@@ -209,9 +193,7 @@ fn distributions(
             .filter(|(path, _)| paths.contains(path.as_str()))
             .map(|(_, module)| module.clone());
         let normal = normalised(name);
-        let version = lock
-            .package(&normal)
-            .map_or(version, |package| package.version.as_str());
+        let version = lock.package(&normal).map_or(version, |package| package.version.as_str());
         found.insert(
             normal,
             Distribution {
@@ -242,9 +224,7 @@ fn top_module(path: &str) -> Option<&str> {
             (is_code && is_name).then_some(folder)
         }
         None if path.ends_with(".py") => path.strip_suffix(".py"),
-        None => native_module(path)
-            .flatten()
-            .and_then(|_| path.split('.').next()),
+        None => native_module(path).flatten().and_then(|_| path.split('.').next()),
     }
 }
 
@@ -255,20 +235,13 @@ mod tests {
     #[test]
     fn native_files() {
         for (path, module) in [
-            (
-                "yaml/_yaml.cpython-314-x86_64-linux-gnu.so",
-                Some("yaml._yaml"),
-            ),
+            ("yaml/_yaml.cpython-314-x86_64-linux-gnu.so", Some("yaml._yaml")),
             ("_cffi_backend.abi3.so", Some("_cffi_backend")),
             ("a/b.pyd", Some("a.b")),
             ("a/libx.so", None),
             ("a/libx.so.3", None),
         ] {
-            assert_eq!(
-                native_module(path),
-                Some(module.map(str::to_owned)),
-                "{path}"
-            );
+            assert_eq!(native_module(path), Some(module.map(str::to_owned)), "{path}");
         }
         assert_eq!(native_module("a/so.py"), None);
         assert!(

@@ -35,10 +35,7 @@ pub struct Vendored {
 impl Vendored {
     /// Names of all native modules that were left out.
     pub fn native_modules(&self) -> impl Iterator<Item = &str> {
-        self.distributions
-            .iter()
-            .flat_map(|one| &one.native_modules)
-            .map(String::as_str)
+        self.distributions.iter().flat_map(|one| &one.native_modules).map(String::as_str)
     }
 
     /// The distribution for want of whose native files a module is missing; nothing if its
@@ -47,14 +44,10 @@ impl Vendored {
         let top = module.split('.').next().unwrap_or(module);
         let is_gone = self.unavailable.contains(top);
         let within = |native: &str, outer: &str| {
-            native
-                .strip_prefix(outer)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            native.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let found = self.distributions.iter().find(|one| {
-            one.native_modules
-                .iter()
-                .any(|native| within(native, module))
+            one.native_modules.iter().any(|native| within(native, module))
                 || (is_gone && one.modules.iter().any(|name| name == top))
         });
         found.map(|one| one.name.as_str())
@@ -63,26 +56,17 @@ impl Vendored {
     /// The distribution that a module belongs to.
     pub fn distribution_of(&self, module: &str) -> Option<&Distribution> {
         let top = module.split('.').next().unwrap_or(module);
-        self.distributions
-            .iter()
-            .find(|one| one.modules.iter().any(|name| name == top))
+        self.distributions.iter().find(|one| one.modules.iter().any(|name| name == top))
     }
 
     /// Top-level modules of distributions with native files: they may not import.
     pub fn doubtful_modules(&self) -> Vec<String> {
-        let native = self
-            .distributions
-            .iter()
-            .filter(|one| !one.native_modules.is_empty());
+        let native = self.distributions.iter().filter(|one| !one.native_modules.is_empty());
         let modules: BTreeSet<&String> = native.flat_map(|one| &one.modules).collect();
         let is_there = |name: &str| {
             self.tree.entry(name).is_some() || self.tree.entry(&format!("{name}.py")).is_some()
         };
-        modules
-            .into_iter()
-            .filter(|name| is_there(name))
-            .cloned()
-            .collect()
+        modules.into_iter().filter(|name| is_there(name)).cloned().collect()
     }
 
     /// Takes top-level modules out, so that importing one fails plainly.
@@ -91,8 +75,7 @@ impl Vendored {
         for (path, bytes) in self.tree.files() {
             let top = path.split('/').next().unwrap_or(&path);
             if !modules.contains(top.strip_suffix(".py").unwrap_or(top)) {
-                tree.insert(&path, bytes.clone())
-                    .expect("the paths of a tree form a tree");
+                tree.insert(&path, bytes.clone()).expect("the paths of a tree form a tree");
             }
         }
         self.tree = tree.into();
@@ -112,10 +95,7 @@ pub fn packed(vendored: &Vendored) -> Vec<u8> {
     let files = vendored.tree.files();
     let index = Index {
         distributions: vendored.distributions.clone(),
-        files: files
-            .iter()
-            .map(|(path, bytes)| (path.clone(), bytes.len()))
-            .collect(),
+        files: files.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect(),
     };
     let index = serde_json::to_vec(&index).unwrap_or_default();
     let mut packed = (index.len() as u64).to_le_bytes().to_vec();
@@ -137,8 +117,7 @@ pub fn unpacked(entry: cache::Entry) -> Option<Vendored> {
     let mut tree = Tree::new();
     for (path, length) in index.files {
         let end = at.checked_add(length).filter(|end| *end <= whole)?;
-        tree.insert(&path, FileBytes::slice(buffer.clone(), at, end))
-            .ok()?;
+        tree.insert(&path, FileBytes::slice(buffer.clone(), at, end)).ok()?;
         at = end;
     }
     Some(Vendored {
@@ -168,11 +147,7 @@ mod tests {
             distribution("PyYAML", &["_yaml", "yaml"], &["yaml._yaml"]),
             distribution("six", &["six"], &[]),
         ];
-        Vendored {
-            tree: tree.into(),
-            distributions,
-            unavailable: BTreeSet::new(),
-        }
+        Vendored { tree: tree.into(), distributions, unavailable: BTreeSet::new() }
     }
 
     #[test]
@@ -186,11 +161,7 @@ mod tests {
         deps.take_out(&BTreeSet::from(["numpy".to_owned()]));
         assert!(deps.tree.entry("numpy").is_none() && deps.tree.entry("six.py").is_some());
         for module in ["numpy", "numpy.linalg", "numpy._core"] {
-            assert_eq!(
-                deps.native_distribution_of(module),
-                Some("numpy"),
-                "{module}"
-            );
+            assert_eq!(deps.native_distribution_of(module), Some("numpy"), "{module}");
         }
     }
 
@@ -198,22 +169,11 @@ mod tests {
     fn entries_unpack_to_what_was_packed() {
         let deps = vendored();
         let bytes = packed(&deps);
-        let again = unpacked(cache::Entry {
-            bytes: bytes.clone(),
-            start: 0,
-        })
-        .unwrap();
-        assert_eq!(
-            (again.tree, again.distributions),
-            (deps.tree, deps.distributions)
-        );
+        let again = unpacked(cache::Entry { bytes: bytes.clone(), start: 0 }).unwrap();
+        assert_eq!((again.tree, again.distributions), (deps.tree, deps.distributions));
         for cut in 0..bytes.len() {
             assert!(
-                unpacked(cache::Entry {
-                    bytes: bytes[..cut].to_vec(),
-                    start: 0
-                })
-                .is_none(),
+                unpacked(cache::Entry { bytes: bytes[..cut].to_vec(), start: 0 }).is_none(),
                 "{cut}"
             );
         }

@@ -25,11 +25,7 @@ pub struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub fn new(file: &'a str, document: &'a Node) -> Self {
-        Self {
-            file,
-            document,
-            found: Vec::new(),
-        }
+        Self { file, document, found: Vec::new() }
     }
 
     pub fn file(&self) -> &'a str {
@@ -49,17 +45,14 @@ impl<'a> Problems<'a> {
     }
 
     fn push(&mut self, line: u32, column: u32, message: String, help: Option<String>) {
-        let mut problem = Problem::new(Step::Manifest, message)
-            .in_file(self.file)
-            .at(line, column);
+        let mut problem = Problem::new(Step::Manifest, message).in_file(self.file).at(line, column);
         problem.help = help.or_else(|| Some("correct it, or remove it".to_owned()));
         self.found.push(problem);
     }
 
     /// In the order of lines, each once.
     pub fn into_sorted(mut self) -> Vec<Problem> {
-        self.found
-            .sort_by_key(|problem| (problem.line, problem.column));
+        self.found.sort_by_key(|problem| (problem.line, problem.column));
         self.found.dedup();
         self.found
     }
@@ -71,15 +64,10 @@ impl<'a> Problems<'a> {
             return;
         };
         let value = node.to_value();
-        let said: Vec<Explained> = validator
-            .iter_errors(&value)
-            .flat_map(|error| explain(Some(schema), &error))
-            .collect();
-        let mistyped: Vec<String> = said
-            .iter()
-            .filter(|one| one.rule == "type")
-            .map(|one| one.pointer.clone())
-            .collect();
+        let said: Vec<Explained> =
+            validator.iter_errors(&value).flat_map(|error| explain(Some(schema), &error)).collect();
+        let mistyped: Vec<String> =
+            said.iter().filter(|one| one.rule == "type").map(|one| one.pointer.clone()).collect();
         for one in said {
             // Of another type it breaks every other rule too.
             if one.rule == "type" || !mistyped.contains(&one.pointer) {
@@ -102,19 +90,12 @@ impl<'a> Problems<'a> {
                 self.key(&pointer, format!("unknown key `{name}`"), said.help)
             }
             "required" => {
-                let key = said
-                    .message
-                    .split('`')
-                    .nth(1)
-                    .unwrap_or_default()
-                    .to_owned();
+                let key = said.message.split('`').nth(1).unwrap_or_default().to_owned();
                 self.key(&pointer, said.message, Some(format!("add `{key}`")));
             }
             _ => {
                 let trap = self.trap(form, &pointer, &name, &said);
-                let help = trap
-                    .or(said.help)
-                    .or_else(|| default_help(&said.rule, &name));
+                let help = trap.or(said.help).or_else(|| default_help(&said.rule, &name));
                 let message = reworded(&said.rule, &name, &said.value).unwrap_or(said.message);
                 let at = self.document.position(&pointer);
                 self.push(at.line, at.column, message, help);
@@ -130,18 +111,10 @@ impl<'a> Problems<'a> {
         };
         match (said.rule.as_str(), value, plain) {
             ("type", Value::Number(_), Some(text)) if said.message.contains("must be text") => {
-                let separator = if self.file.ends_with(".toml") {
-                    " = "
-                } else {
-                    ": "
-                };
+                let separator = if self.file.ends_with(".toml") { " = " } else { ": " };
                 let is_semantic = pointer == "/versioning/version"
                     || (form == "several" && pointer == "/version");
-                let full = if is_semantic {
-                    completed(text)
-                } else {
-                    text.clone()
-                };
+                let full = if is_semantic { completed(text) } else { text.clone() };
                 Some(format!(
                     "without quotes {text} is a number: write {name}{separator}\"{full}\""
                 ))
@@ -172,11 +145,7 @@ impl<'a> Problems<'a> {
     pub fn check_given_schema(&mut self, pointer: &str, schema: &Value) {
         if let Err(mistakes) = Schema::compile(schema.clone()) {
             for mistake in mistakes {
-                self.key(
-                    &format!("{pointer}{}", mistake.pointer),
-                    mistake.message,
-                    mistake.help,
-                );
+                self.key(&format!("{pointer}{}", mistake.pointer), mistake.message, mistake.help);
             }
         }
     }
@@ -184,14 +153,10 @@ impl<'a> Problems<'a> {
 
 /// What a pattern means, in place of the pattern.
 fn reworded(rule: &str, name: &str, value: &Value) -> Option<String> {
-    let text = value
-        .as_str()
-        .filter(|_| matches!(rule, "pattern" | "maxLength"))?;
+    let text = value.as_str().filter(|_| matches!(rule, "pattern" | "maxLength"))?;
     match name {
         "name" => Some(format!("`{text}` is not a name for a function or package")),
-        "python_version" => Some(format!(
-            "`{text}` is not a Python version that can be asked for"
-        )),
+        "python_version" => Some(format!("`{text}` is not a Python version that can be asked for")),
         _ => None,
     }
 }

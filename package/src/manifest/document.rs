@@ -19,11 +19,7 @@ pub struct Mistake {
 
 impl Mistake {
     pub fn new(at: Position, message: impl Into<String>) -> Self {
-        Self {
-            at,
-            message: message.into(),
-            help: None,
-        }
+        Self { at, message: message.into(), help: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -60,10 +56,7 @@ pub struct Entry {
 impl Node {
     /// A map of nothing.
     pub fn empty() -> Self {
-        Self {
-            at: Position { line: 1, column: 1 },
-            content: Content::Map(Vec::new()),
-        }
+        Self { at: Position { line: 1, column: 1 }, content: Content::Map(Vec::new()) }
     }
 
     /// The value without its positions.
@@ -127,9 +120,7 @@ impl Node {
 
     /// The node at a JSON Pointer.
     pub fn pointer(&self, pointer: &str) -> Option<&Self> {
-        self.walk(pointer)
-            .filter(|(_, _, complete)| *complete)
-            .map(|(node, _, _)| node)
+        self.walk(pointer).filter(|(_, _, complete)| *complete).map(|(node, _, _)| node)
     }
 
     /// Where the value at a JSON Pointer begins, or that of the nearest node above it.
@@ -139,8 +130,7 @@ impl Node {
 
     /// Where the key of the value at a JSON Pointer stands; of a list's item, the item.
     pub fn key_position(&self, pointer: &str) -> Position {
-        self.walk(pointer)
-            .map_or(self.at, |(node, key, _)| key.unwrap_or(node.at))
+        self.walk(pointer).map_or(self.at, |(node, key, _)| key.unwrap_or(node.at))
     }
 
     /// As deep as the pointer leads: the node, its key's place, whether that is all of it.
@@ -156,11 +146,9 @@ impl Node {
                     .iter()
                     .find(|entry| entry.key == token)
                     .map(|entry| (&entry.value, Some(entry.at))),
-                Content::List(items) => token
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|i| items.get(i))
-                    .map(|item| (item, None)),
+                Content::List(items) => {
+                    token.parse::<usize>().ok().and_then(|i| items.get(i)).map(|item| (item, None))
+                }
                 Content::Scalar { .. } => None,
             };
             match next {

@@ -24,11 +24,7 @@ pub fn handler(
     let handler = match HandlerRef::parse(written, init) {
         Ok(handler) => handler,
         Err(error) => {
-            problems.value(
-                &at,
-                error.to_string(),
-                "for example `analysis.bolt:resistance`",
-            );
+            problems.value(&at, error.to_string(), "for example `analysis.bolt:resistance`");
             return None;
         }
     };
@@ -36,9 +32,7 @@ pub fn handler(
     let is_module = |n: usize| {
         let path = parts[..n].join("/");
         tree.file(&format!("{path}.py")).is_some()
-            || tree
-                .node(&path)
-                .is_some_and(|node| matches!(node, model::files::Node::Folder(_)))
+            || tree.node(&path).is_some_and(|node| matches!(node, model::files::Node::Folder(_)))
     };
     let modules = (1..=parts.len()).take_while(|n| is_module(*n)).count();
     if modules + 1 < parts.len() || modules == 0 {
@@ -48,11 +42,7 @@ pub fn handler(
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add the file `{}.py`", missing.replace('.', "/")),
         };
-        problems.value(
-            &at,
-            format!("there is no module `{missing}` in the package"),
-            help,
-        );
+        problems.value(&at, format!("there is no module `{missing}` in the package"), help);
     } else if modules == parts.len() && !handler.init.is_empty() {
         problems.key(
             &format!("{pointer}/init"),
@@ -65,21 +55,11 @@ pub fn handler(
 
 /// Names of the modules in a folder.
 fn siblings(tree: &Tree, folder: &str) -> Vec<String> {
-    let prefix = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{folder}/")
-    };
+    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     tree.files()
         .iter()
         .filter_map(|(path, _)| path.strip_prefix(&prefix))
         .filter(|path| path.ends_with(".py"))
-        .map(|path| {
-            path.split('/')
-                .next()
-                .unwrap_or(path)
-                .trim_end_matches(".py")
-                .to_owned()
-        })
+        .map(|path| path.split('/').next().unwrap_or(path).trim_end_matches(".py").to_owned())
         .collect()
 }

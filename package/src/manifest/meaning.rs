@@ -42,25 +42,10 @@ pub fn of_yaml(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> Opt
         || (document.get("metadata").is_none() && document.get("name").is_some());
     let form = if several { "several" } else { "single" };
     problems.check_form(form, "");
-    let head = if several {
-        Some(document)
-    } else {
-        document.get("metadata")
-    };
-    let versioning = if several {
-        Some(document)
-    } else {
-        document.get("versioning")
-    };
-    let version_pointer = if several {
-        "/version"
-    } else {
-        "/versioning/version"
-    };
-    let version = match versioning
-        .and_then(|node| node.get("version"))
-        .and_then(Node::as_str)
-    {
+    let head = if several { Some(document) } else { document.get("metadata") };
+    let versioning = if several { Some(document) } else { document.get("versioning") };
+    let version_pointer = if several { "/version" } else { "/versioning/version" };
+    let version = match versioning.and_then(|node| node.get("version")).and_then(Node::as_str) {
         Some(text) => semantic(problems, version_pointer, text)?,
         None => crate::version::unstated(),
     };
@@ -73,9 +58,7 @@ pub fn of_yaml(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> Opt
             problems,
         )
     } else {
-        single_function(tree, head?, document, "", problems)
-            .into_iter()
-            .collect()
+        single_function(tree, head?, document, "", problems).into_iter().collect()
     };
     Some(Manifest {
         file: problems.file().to_owned(),
@@ -101,15 +84,8 @@ pub fn text(node: Option<&Node>, key: &str) -> Option<String> {
 }
 
 fn authors(head: Option<&Node>) -> Vec<Author> {
-    let author = Author {
-        name: text(head, "author"),
-        email: text(head, "email"),
-    };
-    if author == Author::default() {
-        Vec::new()
-    } else {
-        vec![author]
-    }
+    let author = Author { name: text(head, "author"), email: text(head, "email") };
+    if author == Author::default() { Vec::new() } else { vec![author] }
 }
 
 /// The function of a form that has one, described by `head`, its keys in `body`.
@@ -124,11 +100,7 @@ pub fn single_function(
     let id = head.get("name")?.as_str()?.parse().ok()?;
     // A package with its own image need not have Python at all.
     if tree.file("handler.py").is_none() && tree.file(DOCKERFILE).is_none() {
-        let help = match tree
-            .files()
-            .iter()
-            .find(|(path, _)| path.ends_with("/handler.py"))
-        {
+        let help = match tree.files().iter().find(|(path, _)| path.ends_with("/handler.py")) {
             Some((path, _)) => {
                 format!("move `{path}` to the package's root, or use the `functions` form")
             }
@@ -137,20 +109,9 @@ pub fn single_function(
                     .to_owned()
             }
         };
-        problems.key(
-            base,
-            "there is no `handler.py` at the package's root",
-            Some(help),
-        );
+        problems.key(base, "there is no `handler.py` at the package's root", Some(help));
     }
-    Some(function(
-        id,
-        HandlerRef::single(),
-        body,
-        base,
-        None,
-        problems,
-    ))
+    Some(function(id, HandlerRef::single(), body, base, None, problems))
 }
 
 pub fn several_functions(
@@ -215,9 +176,7 @@ fn either<'a>(
         .get(group)
         .and_then(|group| group.get(key))
         .map(|found| (found, format!("{pointer}/{group}/{key}")));
-    let beside = node
-        .get(key)
-        .map(|found| (found, format!("{pointer}/{key}")));
+    let beside = node.get(key).map(|found| (found, format!("{pointer}/{key}")));
     if grouped.is_some()
         && let Some((_, pointer)) = &beside
     {
@@ -241,10 +200,7 @@ fn given_schema(
     if !schema.is_object() {
         return None;
     }
-    let kind = schema
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or("object");
+    let kind = schema.get("type").and_then(Value::as_str).unwrap_or("object");
     if key == "inputs_schema" && kind != "object" {
         problems.value(
             &format!("{pointer}/type"),
@@ -270,10 +226,7 @@ fn test_cases(list: &Node) -> Vec<TestCase> {
             name: text(Some(case), "name"),
             inputs: case.get("inputs").map(object).unwrap_or_default(),
             expected_outputs: case.get("expected_outputs").map(Node::to_value),
-            tolerance: case
-                .get("tolerance")
-                .and_then(Node::as_f64)
-                .unwrap_or(DEFAULT_TOLERANCE),
+            tolerance: case.get("tolerance").and_then(Node::as_f64).unwrap_or(DEFAULT_TOLERANCE),
             line: case.at.line,
         })
         .collect()
@@ -282,10 +235,7 @@ fn test_cases(list: &Node) -> Vec<TestCase> {
 fn dependencies(tree: &Tree, node: Option<&Node>, problems: &mut Problems<'_>) -> Dependencies {
     let Some(node) = node else {
         let file = tree.file(REQUIREMENTS).map(|_| REQUIREMENTS.to_owned());
-        return Dependencies {
-            file,
-            packages: Vec::new(),
-        };
+        return Dependencies { file, packages: Vec::new() };
     };
     let file = text(Some(node), "requirements");
     if let Some(file) = &file
@@ -306,9 +256,7 @@ fn dependencies(tree: &Tree, node: Option<&Node>, problems: &mut Problems<'_>) -
     let packages = node.get("packages").into_iter().flat_map(Node::items);
     Dependencies {
         file,
-        packages: packages
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect(),
+        packages: packages.filter_map(|item| item.as_str().map(str::to_owned)).collect(),
     }
 }
 
@@ -344,9 +292,5 @@ pub fn completed(text: &str) -> String {
     let mut parts: Vec<&str> = bare.split('.').collect();
     parts.resize(parts.len().max(3), "0");
     let guess = parts.join(".");
-    if semver::Version::parse(&guess).is_ok() {
-        guess
-    } else {
-        "1.0.0".to_owned()
-    }
+    if semver::Version::parse(&guess).is_ok() { guess } else { "1.0.0".to_owned() }
 }

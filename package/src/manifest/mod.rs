@@ -47,27 +47,19 @@ pub struct ManifestSource {
 impl ManifestSource {
     /// Where the value at a JSON Pointer into the manifest's file stands.
     pub fn position(&self, pointer: &str) -> Option<Position> {
-        self.document
-            .as_ref()
-            .map(|document| document.position(pointer))
+        self.document.as_ref().map(|document| document.position(pointer))
     }
 
     /// Where the key of the value at a JSON Pointer into the manifest's file stands.
     pub fn key_position(&self, pointer: &str) -> Option<Position> {
-        self.document
-            .as_ref()
-            .map(|document| document.key_position(pointer))
+        self.document.as_ref().map(|document| document.key_position(pointer))
     }
 
     /// The pointer of a function's own part; of the single form, that of the whole.
     pub fn function_pointer(&self, id: &FunctionId) -> String {
         let pointer = format!("{}/functions/{id}", self.base);
         let is_there = |node: &Node| node.pointer(&pointer).is_some();
-        if self.document.as_ref().is_some_and(is_there) {
-            pointer
-        } else {
-            self.base.to_owned()
-        }
+        if self.document.as_ref().is_some_and(is_there) { pointer } else { self.base.to_owned() }
     }
 
     /// A problem at the value of a pointer.
@@ -129,11 +121,9 @@ pub fn read_tree(tree: &Tree) -> Result<ManifestSource, PackageError> {
     };
     let problems = problems.into_sorted();
     match manifest {
-        Some(manifest) if problems.is_empty() => Ok(ManifestSource {
-            manifest,
-            document: Some(document),
-            base,
-        }),
+        Some(manifest) if problems.is_empty() => {
+            Ok(ManifestSource { manifest, document: Some(document), base })
+        }
         _ => Err(problems.into()),
     }
 }
@@ -145,18 +135,11 @@ fn parsed(
 ) -> Result<Node, Problem> {
     let problem = |message: String| Problem::new(Step::Manifest, message).in_file(file);
     if bytes.len() > MAX_BYTES {
-        return Err(problem(format!(
-            "the manifest is larger than {} KiB",
-            MAX_BYTES / 1024
-        ))
-        .help("move data into a file of the package's `data/` folder"));
+        return Err(problem(format!("the manifest is larger than {} KiB", MAX_BYTES / 1024))
+            .help("move data into a file of the package's `data/` folder"));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         problem("the manifest is not UTF-8".to_owned())
             .at_line(u32::try_from(line).unwrap_or(u32::MAX))
             .help("save it as UTF-8")
@@ -177,15 +160,11 @@ fn absent(tree: &Tree) -> Problem {
         .find(|(path, _)| path.contains('/') && YAML_NAMES.contains(&name_of(path).as_str()));
     if let Some((path, _)) = elsewhere {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        return problem.help(format!(
-            "there is one in `{folder}`: give that folder as the package"
-        ));
+        return problem
+            .help(format!("there is one in `{folder}`: give that folder as the package"));
     }
     let misnamed = files.iter().find(|(path, _)| {
-        let stem = path
-            .rsplit_once('.')
-            .map_or(path.as_str(), |(stem, _)| stem)
-            .to_lowercase();
+        let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem).to_lowercase();
         !path.contains('/')
             && strsim::jaro_winkler(&stem, "mecapy") > 0.85
             && !path.ends_with(".py")
@@ -230,9 +209,5 @@ fn of_script(name: &str) -> Result<ManifestSource, Problem> {
             test_cases: Vec::new(),
         }],
     };
-    Ok(ManifestSource {
-        manifest,
-        document: None,
-        base: "",
-    })
+    Ok(ManifestSource { manifest, document: None, base: "" })
 }

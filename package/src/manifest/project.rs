@@ -25,11 +25,7 @@ pub fn of_project(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> 
         );
         return None;
     };
-    for dynamic in project
-        .get("dynamic")
-        .into_iter()
-        .flat_map(Node::items)
-        .filter_map(Node::as_str)
+    for dynamic in project.get("dynamic").into_iter().flat_map(Node::items).filter_map(Node::as_str)
     {
         if ["version", "dependencies"].contains(&dynamic) {
             problems.value(
@@ -42,11 +38,7 @@ pub fn of_project(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> 
     let metadata = own.get("metadata");
     let name = text(metadata, "name").or_else(|| text(Some(project), "name"));
     let Some(name) = name else {
-        problems.key(
-            PROJECT,
-            "[project] has no `name`",
-            Some("add `name`".to_owned()),
-        );
+        problems.key(PROJECT, "[project] has no `name`", Some("add `name`".to_owned()));
         return None;
     };
     let id = if text(metadata, "name").is_some() {
@@ -96,14 +88,10 @@ pub fn of_project(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> 
                     },
                 }]),
             };
-            single_function(tree, &head, own, BASE, problems)
-                .into_iter()
-                .collect()
+            single_function(tree, &head, own, BASE, problems).into_iter().collect()
         }
     };
-    if let Some(lowest) = text(Some(project), "requires-python")
-        .as_deref()
-        .and_then(lowest_python)
+    if let Some(lowest) = text(Some(project), "requires-python").as_deref().and_then(lowest_python)
     {
         for function in &mut functions {
             function.runtime.python_version.get_or_insert(lowest);
@@ -116,16 +104,11 @@ pub fn of_project(tree: &Tree, document: &Node, problems: &mut Problems<'_>) -> 
         description: text(metadata, "description").or_else(|| text(Some(project), "description")),
         authors: authors(project),
         tags: strings(
-            metadata
-                .and_then(|node| node.get("tags"))
-                .or_else(|| project.get("keywords")),
+            metadata.and_then(|node| node.get("tags")).or_else(|| project.get("keywords")),
         ),
         category: text(metadata, "category"),
         changelog: text(Some(own), "changelog"),
-        dependencies: Dependencies {
-            file: None,
-            packages: strings(project.get("dependencies")),
-        },
+        dependencies: Dependencies { file: None, packages: strings(project.get("dependencies")) },
         functions,
     })
 }
@@ -151,9 +134,7 @@ fn lowest_python(specifier: &str) -> Option<model::manifest::PythonVersion> {
     specifier
         .split(',')
         .filter_map(|part| {
-            part.trim()
-                .strip_prefix(">=")
-                .or_else(|| part.trim().strip_prefix("~="))
+            part.trim().strip_prefix(">=").or_else(|| part.trim().strip_prefix("~="))
         })
         .filter_map(|version| {
             let minor: Vec<&str> = version.trim().split('.').take(2).collect();

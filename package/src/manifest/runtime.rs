@@ -12,20 +12,13 @@ use super::meaning::object;
 /// A function's own keys stand over the package's, one by one.
 pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
     let get = |key: &str| {
-        own.and_then(|node| node.get(key))
-            .or_else(|| defaults.and_then(|node| node.get(key)))
+        own.and_then(|node| node.get(key)).or_else(|| defaults.and_then(|node| node.get(key)))
     };
     let flag = |key: &str| get(key).and_then(Node::as_bool).unwrap_or(false);
     let mut spec = RuntimeSpec {
-        python_version: get("python_version")
-            .and_then(Node::as_str)
-            .and_then(python_version),
+        python_version: get("python_version").and_then(Node::as_str).and_then(python_version),
         fuel: get("fuel").and_then(whole),
-        warmup: get("warmup")
-            .into_iter()
-            .flat_map(Node::items)
-            .map(object)
-            .collect(),
+        warmup: get("warmup").into_iter().flat_map(Node::items).map(object).collect(),
         deterministic: flag("deterministic"),
         cache: flag("cache"),
         retry: flag("retry"),
@@ -34,9 +27,8 @@ pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
     if let Some(image) = get("base_image").and_then(Node::as_str) {
         image.clone_into(&mut spec.base_image);
     }
-    if let Some(timeout) = get("timeout")
-        .and_then(Node::as_f64)
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+    if let Some(timeout) =
+        get("timeout").and_then(Node::as_f64).and_then(|s| Duration::try_from_secs_f64(s).ok())
     {
         spec.timeout = timeout;
     }
@@ -56,20 +48,13 @@ pub fn runtime(own: Option<&Node>, defaults: Option<&Node>) -> RuntimeSpec {
 
 pub fn python_version(text: &str) -> Option<PythonVersion> {
     let (major, minor) = text.split_once('.')?;
-    Some(PythonVersion {
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
-    })
+    Some(PythonVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
 /// A whole number, also one written as `1e6` or `2.0`.
 fn whole(node: &Node) -> Option<u64> {
     let value = node.to_value();
-    let float = || {
-        value
-            .as_f64()
-            .filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 2_f64.powi(63))
-    };
+    let float = || value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 2_f64.powi(63));
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

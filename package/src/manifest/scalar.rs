@@ -18,11 +18,8 @@ pub fn scalar(
         None if is_plain => core(text, at)?,
         None => Value::String(text.to_owned()),
         Some(tag) if tag.is_yaml_core_schema() => {
-            let value = if tag.suffix == "str" {
-                Value::String(text.to_owned())
-            } else {
-                core(text, at)?
-            };
+            let value =
+                if tag.suffix == "str" { Value::String(text.to_owned()) } else { core(text, at)? };
             let fits = match tag.suffix.as_str() {
                 "str" => true,
                 "null" => value.is_null(),
@@ -39,10 +36,7 @@ pub fn scalar(
         Some(tag) => return Err(unknown_tag(tag, at)),
     };
     let plain = is_plain.then(|| text.to_owned());
-    Ok(Node {
-        at,
-        content: Content::Scalar { value, plain },
-    })
+    Ok(Node { at, content: Content::Scalar { value, plain } })
 }
 
 /// The core schema's reading of a plain scalar.
@@ -126,14 +120,8 @@ fn json_number(text: &str) -> Option<String> {
 }
 
 pub fn unknown_tag(tag: &Tag, at: Position) -> Mistake {
-    let name = if tag.is_yaml_core_schema() {
-        format!("!!{}", tag.suffix)
-    } else {
-        tag.to_string()
-    };
-    Mistake::new(
-        at,
-        format!("the tag `{name}` does not fit here or is not known"),
-    )
-    .help("remove it")
+    let name =
+        if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+    Mistake::new(at, format!("the tag `{name}` does not fit here or is not known"))
+        .help("remove it")
 }

@@ -10,14 +10,9 @@ pub fn parse(text: &str) -> Result<Node, Mistake> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let places = Places::new(text);
     let document = Document::parse(text).map_err(|error| {
-        let at = error
-            .span()
-            .map_or(places.of(0), |span| places.of(span.start));
-        Mistake::new(
-            at,
-            format!("this is not valid TOML: {}", error.message().trim()),
-        )
-        .help("check the quotes, brackets and keys here")
+        let at = error.span().map_or(places.of(0), |span| places.of(span.start));
+        Mistake::new(at, format!("this is not valid TOML: {}", error.message().trim()))
+            .help("check the quotes, brackets and keys here")
     })?;
     let mut reader = Reader { places, nodes: 0 };
     let start = Position { line: 1, column: 1 };
@@ -33,24 +28,15 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     fn new(text: &'a str) -> Self {
         let starts = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            text,
-            lines: [0].into_iter().chain(starts).collect(),
-        }
+        Self { text, lines: [0].into_iter().chain(starts).collect() }
     }
 
     fn of(&self, offset: usize) -> Position {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines[line - 1];
-        let column = self
-            .text
-            .get(start..offset)
-            .map_or(0, |text| text.chars().count());
+        let column = self.text.get(start..offset).map_or(0, |text| text.chars().count());
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Position {
-            line: number(line),
-            column: number(column + 1),
-        }
+        Position { line: number(line), column: number(column + 1) }
     }
 }
 
@@ -67,16 +53,12 @@ impl Reader<'_> {
     fn count(&mut self, at: Position, depth: usize) -> Result<(), Mistake> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(
-                Mistake::new(at, format!("the manifest has more than {MAX_NODES} values"))
-                    .help("move data into a file of the package's `data/` folder"),
-            );
+            return Err(Mistake::new(at, format!("the manifest has more than {MAX_NODES} values"))
+                .help("move data into a file of the package's `data/` folder"));
         }
         if depth > MAX_DEPTH {
-            return Err(
-                Mistake::new(at, format!("nested deeper than {MAX_DEPTH} levels"))
-                    .help("use `$defs` and `$ref` to flatten a schema"),
-            );
+            return Err(Mistake::new(at, format!("nested deeper than {MAX_DEPTH} levels"))
+                .help("use `$defs` and `$ref` to flatten a schema"));
         }
         Ok(())
     }
@@ -92,28 +74,17 @@ impl Reader<'_> {
         for (key, item) in table.iter() {
             let key_at = self.at(table.key(key).and_then(toml_edit::Key::span), at);
             let value = self.item(item, key_at, depth + 1)?;
-            entries.push(Entry {
-                key: key.to_owned(),
-                at: key_at,
-                value,
-            });
+            entries.push(Entry { key: key.to_owned(), at: key_at, value });
         }
-        Ok(Node {
-            at,
-            content: Content::Map(entries),
-        })
+        Ok(Node { at, content: Content::Map(entries) })
     }
 
     fn item(&mut self, item: &Item, key_at: Position, depth: usize) -> Result<Node, Mistake> {
         let at = self.at(item.span(), key_at);
         match item {
-            Item::None => Ok(Node {
-                at,
-                content: Content::Scalar {
-                    value: Value::Null,
-                    plain: None,
-                },
-            }),
+            Item::None => {
+                Ok(Node { at, content: Content::Scalar { value: Value::Null, plain: None } })
+            }
             Item::Value(value) => self.value(value, at, depth),
             Item::Table(table) => self.table(table, at, depth),
             Item::ArrayOfTables(tables) => {
@@ -122,10 +93,7 @@ impl Reader<'_> {
                     .iter()
                     .map(|table| self.table(table, self.at(table.span(), at), depth + 1))
                     .collect::<Result<_, _>>()?;
-                Ok(Node {
-                    at,
-                    content: Content::List(items),
-                })
+                Ok(Node { at, content: Content::List(items) })
             }
         }
     }
@@ -134,10 +102,7 @@ impl Reader<'_> {
         self.count(at, depth)?;
         let scalar = |value: Value, plain: bool, text: String| {
             let plain = plain.then_some(text);
-            Ok(Node {
-                at,
-                content: Content::Scalar { value, plain },
-            })
+            Ok(Node { at, content: Content::Scalar { value, plain } })
         };
         match value {
             TomlValue::String(text) => {
@@ -163,20 +128,15 @@ impl Reader<'_> {
                         .help("use a finite number, or quote it if it is text")),
                 }
             }
-            TomlValue::Datetime(value) => scalar(
-                Value::String(value.value().to_string()),
-                false,
-                String::new(),
-            ),
+            TomlValue::Datetime(value) => {
+                scalar(Value::String(value.value().to_string()), false, String::new())
+            }
             TomlValue::Array(array) => {
                 let items = array
                     .iter()
                     .map(|item| self.value(item, self.at(item.span(), at), depth + 1))
                     .collect::<Result<_, _>>()?;
-                Ok(Node {
-                    at,
-                    content: Content::List(items),
-                })
+                Ok(Node { at, content: Content::List(items) })
             }
             TomlValue::InlineTable(table) => self.table(table, at, depth),
         }
@@ -207,17 +167,11 @@ mod tests {
 
     #[test]
     fn mistakes() {
-        for (text, start) in [
-            ("a = ", "1:"),
-            ("a = 1\na = 2", "2:1"),
-            ("a = inf", "1:5"),
-            ("a = [", "1:"),
-        ] {
+        for (text, start) in
+            [("a = ", "1:"), ("a = 1\na = 2", "2:1"), ("a = inf", "1:5"), ("a = [", "1:")]
+        {
             let mistake = parse(text).unwrap_err();
-            let found = format!(
-                "{}:{} {}",
-                mistake.at.line, mistake.at.column, mistake.message
-            );
+            let found = format!("{}:{} {}", mistake.at.line, mistake.at.column, mistake.message);
             assert!(found.starts_with(start), "{text}: {found}");
         }
         for open in ["[", "{a=", "a."] {

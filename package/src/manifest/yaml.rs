@@ -28,10 +28,7 @@ pub fn parse(text: &str) -> Result<Node, Mistake> {
 
 fn unreadable(error: &ScanError) -> Mistake {
     let mark = error.marker();
-    let at = Position {
-        line: number(mark.line()).max(1),
-        column: number(mark.col() + 1),
-    };
+    let at = Position { line: number(mark.line()).max(1), column: number(mark.col() + 1) };
     let mistake = Mistake::new(at, format!("this is not valid YAML: {}", error.info()));
     if error.info().contains("tab") {
         mistake.help("indent with spaces")
@@ -45,10 +42,7 @@ fn number(n: usize) -> u32 {
 }
 
 fn position(span: &Span) -> Position {
-    Position {
-        line: number(span.start.line()),
-        column: number(span.start.col() + 1),
-    }
+    Position { line: number(span.start.line()), column: number(span.start.col() + 1) }
 }
 
 /// A list or map that has begun and not ended.
@@ -112,10 +106,8 @@ impl Loader {
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(
-                        Mistake::new(at, "this alias stands inside of what it names")
-                            .help("write the value out"),
-                    );
+                    return Err(Mistake::new(at, "this alias stands inside of what it names")
+                        .help("write the value out"));
                 };
                 self.count(size, at)?;
                 if self.open.len() + depth_of(&node) > MAX_DEPTH {
@@ -144,11 +136,7 @@ impl Loader {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep(at));
         }
-        self.open.push(Open {
-            at,
-            anchor,
-            content,
-        });
+        self.open.push(Open { at, anchor, content });
         Ok(())
     }
 
@@ -158,14 +146,9 @@ impl Loader {
         };
         let content = match open.content {
             OpenContent::List(items) => Content::List(items),
-            OpenContent::Map {
-                entries, merged, ..
-            } => Content::Map(merge(entries, &merged)),
+            OpenContent::Map { entries, merged, .. } => Content::Map(merge(entries, &merged)),
         };
-        let node = Node {
-            at: open.at,
-            content,
-        };
+        let node = Node { at: open.at, content };
         let size = if open.anchor == 0 { 0 } else { size(&node) };
         self.place(node, open.anchor, size)
     }
@@ -178,12 +161,7 @@ impl Loader {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(OpenContent::List(items)) => items.push(node),
-            Some(OpenContent::Map {
-                entries,
-                lines,
-                merged,
-                key,
-            }) => match key.take() {
+            Some(OpenContent::Map { entries, lines, merged, key }) => match key.take() {
                 None => *key = Some((key_text(&node)?, node.at)),
                 Some((name, at)) if name == "<<" => merged.push(mergeable(node, at)?),
                 Some((name, at)) => {
@@ -194,11 +172,7 @@ impl Loader {
                         )
                         .help("keep one of them"));
                     }
-                    entries.push(Entry {
-                        key: name,
-                        at,
-                        value: node,
-                    });
+                    entries.push(Entry { key: name, at, value: node });
                 }
             },
         }
@@ -217,11 +191,7 @@ fn depth_of(node: &Node) -> usize {
         Content::Scalar { .. } => 0,
         Content::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
         Content::Map(entries) => {
-            1 + entries
-                .iter()
-                .map(|entry| depth_of(&entry.value))
-                .max()
-                .unwrap_or(0)
+            1 + entries.iter().map(|entry| depth_of(&entry.value)).max().unwrap_or(0)
         }
     }
 }
@@ -231,10 +201,7 @@ fn size(node: &Node) -> usize {
         Content::Scalar { .. } => 1,
         Content::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Content::Map(entries) => {
-            1 + entries
-                .iter()
-                .map(|entry| 1 + size(&entry.value))
-                .sum::<usize>()
+            1 + entries.iter().map(|entry| 1 + size(&entry.value)).sum::<usize>()
         }
     }
 }
@@ -268,13 +235,8 @@ fn mergeable(node: Node, at: Position) -> Result<Node, Mistake> {
 
 fn key_text(node: &Node) -> Result<String, Mistake> {
     match &node.content {
-        Content::Scalar {
-            plain: Some(text), ..
-        } => Ok(text.clone()),
-        Content::Scalar {
-            value: Value::String(text),
-            ..
-        } => Ok(text.clone()),
+        Content::Scalar { plain: Some(text), .. } => Ok(text.clone()),
+        Content::Scalar { value: Value::String(text), .. } => Ok(text.clone()),
         _ => Err(Mistake::new(node.at, "a key must be text").help("write it in quotes")),
     }
 }
@@ -298,10 +260,7 @@ mod tests {
 
     fn mistake(text: &str) -> String {
         let mistake = parse(text).unwrap_err();
-        format!(
-            "{}:{} {}",
-            mistake.at.line, mistake.at.column, mistake.message
-        )
+        format!("{}:{} {}", mistake.at.line, mistake.at.column, mistake.message)
     }
 
     #[test]
@@ -330,10 +289,7 @@ mod tests {
             ("12:30", "\"12:30\""),
             ("-", "[null]"),
             ("e5", "\"e5\""),
-            (
-                "123456789012345678901234567890",
-                "123456789012345678901234567890",
-            ),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
             ("{a: [1, {b: c}]}", "{\"a\":[1,{\"b\":\"c\"}]}"),
             ("\u{feff}a: 1", "{\"a\":1}"),
             ("1: x", "{\"1\":\"x\"}"),
@@ -352,20 +308,14 @@ mod tests {
     fn mistakes() {
         for (yaml, start) in [
             ("", "1:1 the manifest is empty"),
-            (
-                "a: 1\nb: 2\na: 3",
-                "3:1 the key `a` is there twice, first on line 1",
-            ),
+            ("a: 1\nb: 2\na: 3", "3:1 the key `a` is there twice, first on line 1"),
             ("a: .inf", "1:4 `.inf` has no form"),
             ("a: 1e999", "1:4 the number is too large"),
             ("a: 1\n---\nb: 2", "2:1 there is a second document"),
             ("a: &x [*x]", "1:8 this alias stands inside"),
             ("a: *nope", "1:4 this is not valid YAML"),
             ("? [a]\n: b", "1:3 a key must be text"),
-            (
-                "a: !!python/object:os.system ls",
-                "1:4 the tag `!!python/object:os.system`",
-            ),
+            ("a: !!python/object:os.system ls", "1:4 the tag `!!python/object:os.system`"),
             ("a: !!int x", "1:4 the tag `!!int`"),
             ("a:\n\t- b", "2:"),
             ("a: [1", "2:1 this is not valid YAML"),

@@ -105,13 +105,7 @@ fn close(expected: &Number, actual: &Number, tolerance: f64) -> Result<(), Strin
     if wanted.is_some() && wanted == given {
         return Ok(());
     }
-    let finite = |number: &Number| {
-        number
-            .as_str()
-            .parse::<f64>()
-            .ok()
-            .filter(|x| x.is_finite())
-    };
+    let finite = |number: &Number| number.as_str().parse::<f64>().ok().filter(|x| x.is_finite());
     let (Some(e), Some(a)) = (finite(expected), finite(actual)) else {
         return Err(String::new());
     };
@@ -121,10 +115,7 @@ fn close(expected: &Number, actual: &Number, tolerance: f64) -> Result<(), Strin
         return Ok(());
     }
     let kind = if e == 0.0 { "absolute" } else { "relative" };
-    Err(format!(
-        " ({kind} difference {:.1e}, tolerance {tolerance:e})",
-        difference / scale
-    ))
+    Err(format!(" ({kind} difference {:.1e}, tolerance {tolerance:e})", difference / scale))
 }
 
 /// A number's sign, significant digits and power of ten: equal exactly if the numbers are.
@@ -173,43 +164,25 @@ mod tests {
             ("0.1", "0.10", 0.0),
             ("[1, [2, {}]]", "[1, [2, {\"x\": 1}]]", 0.0),
             ("\"a\"", "\"a\"", 0.0),
-            (
-                "100000000000000000000000000001",
-                "100000000000000000000000000001",
-                0.0,
-            ),
+            ("100000000000000000000000000001", "100000000000000000000000000001", 0.0),
             ("1000", "1010", 0.01),
             ("1e300", "1.0000001e300", 1e-6),
         ] {
-            assert_eq!(
-                differences(expected, actual, tolerance),
-                [""; 0],
-                "{expected} {actual}"
-            );
+            assert_eq!(differences(expected, actual, tolerance), [""; 0], "{expected} {actual}");
         }
     }
 
     #[test]
     fn what_differs() {
         for (expected, actual, tolerance, message) in [
-            (
-                r#"{"a": {"b": 1}}"#,
-                r#"{"a": {}}"#,
-                0.0,
-                "/a/b expected 1, and there is no `b`",
-            ),
+            (r#"{"a": {"b": 1}}"#, r#"{"a": {}}"#, 0.0, "/a/b expected 1, and there is no `b`"),
             (
                 "1",
                 "1.01",
                 1e-9,
                 " expected 1, got 1.01 (relative difference 9.9e-3, tolerance 1e-9)",
             ),
-            (
-                "0",
-                "0.5",
-                1e-9,
-                " expected 0, got 0.5 (absolute difference 5.0e-1, tolerance 1e-9)",
-            ),
+            ("0", "0.5", 1e-9, " expected 0, got 0.5 (absolute difference 5.0e-1, tolerance 1e-9)"),
             ("[1, 2]", "[1]", 0.0, " expected 2 items, got 1"),
             ("true", "1", 0.0, " expected true, got 1"),
             ("\"1\"", "1", 0.0, " expected \"1\", got 1"),
@@ -227,9 +200,6 @@ mod tests {
         let big = |end: u8| format!("{}{end}", "9".repeat(400));
         assert!(differences(&big(1), &big(1), 1e-9).is_empty());
         assert_eq!(differences(&big(1), &big(2), 1e-9).len(), 1);
-        assert_eq!(
-            differences("9007199254740993", "9007199254740992", 0.0).len(),
-            1
-        );
+        assert_eq!(differences("9007199254740993", "9007199254740992", 0.0).len(), 1);
     }
 }

@@ -45,9 +45,7 @@ pub fn check(root: &Value) -> Result<bool, SchemaMistake> {
     let mut left = vec![(String::new(), root)];
     while let Some((pointer, schema)) = left.pop() {
         children(schema, |_, keyword, key, child| {
-            let below = key
-                .map(|key| format!("/{}", super::escaped(key)))
-                .unwrap_or_default();
+            let below = key.map(|key| format!("/{}", super::escaped(key))).unwrap_or_default();
             left.push((format!("{pointer}/{keyword}{below}"), child));
         });
         all.push((pointer, schema));
@@ -58,10 +56,8 @@ pub fn check(root: &Value) -> Result<bool, SchemaMistake> {
     for (pointer, schema) in &all {
         match in_place.of(schema) {
             None => {
-                return Err(
-                    SchemaMistake::new(pointer, "the schema refers to itself without end")
-                        .help("let the reference stand below `properties` or `items`"),
-                );
+                return Err(SchemaMistake::new(pointer, "the schema refers to itself without end")
+                    .help("let the reference stand below `properties` or `items`"));
             }
             Some(paths) if paths > MAX_IN_PLACE => {
                 return Err(SchemaMistake::new(
@@ -86,11 +82,7 @@ struct Paths<'a> {
 
 impl<'a> Paths<'a> {
     fn new(root: &'a Value, in_place_only: bool) -> Self {
-        Self {
-            root,
-            in_place_only,
-            counted: HashMap::new(),
-        }
+        Self { root, in_place_only, counted: HashMap::new() }
     }
 
     /// Iterative, because references can make a chain as long as the document.
@@ -217,32 +209,21 @@ mod tests {
             json!({"allOf": [{"$ref": "#"}]}),
             json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}),
         ] {
-            assert!(
-                check(&circle).unwrap_err().message.contains("without end"),
-                "{circle}"
-            );
+            assert!(check(&circle).unwrap_err().message.contains("without end"), "{circle}");
         }
         let mut flood = json!({"$defs": {"s20": {}}, "$ref": "#/$defs/s0"});
         for i in 0..20 {
             let next = json!({"$ref": format!("#/$defs/s{}", i + 1)});
             flood["$defs"][format!("s{i}")] = json!({"allOf": [next, next]});
         }
-        assert!(
-            check(&flood)
-                .unwrap_err()
-                .message
-                .contains("more than 10000")
-        );
+        assert!(check(&flood).unwrap_err().message.contains("more than 10000"));
     }
 
     #[test]
     fn recursive_schemas_are_counted_with_their_values() {
         let tree = json!({"properties": {"next": {"$ref": "#"}}});
         assert_eq!(check(&tree), Ok(true));
-        assert_eq!(
-            check(&json!({"properties": {"a": {"type": "number"}}})),
-            Ok(false)
-        );
+        assert_eq!(check(&json!({"properties": {"a": {"type": "number"}}})), Ok(false));
         let doubling = json!({"properties": {"next": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}});
         assert_eq!(check(&doubling), Ok(true));
         let mut deep = json!({});

@@ -27,14 +27,9 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                 .filter_map(|layer| layer.get("properties")?.as_object())
                 .flat_map(|properties| properties.keys());
             let mut seen = std::collections::HashSet::new();
-            for name in names
-                .filter(|name| seen.insert(name.as_str()))
-                .collect::<Vec<_>>()
-            {
-                let declared: Vec<&Value> = layers
-                    .iter()
-                    .filter_map(|layer| layer.get("properties")?.get(name))
-                    .collect();
+            for name in names.filter(|name| seen.insert(name.as_str())).collect::<Vec<_>>() {
+                let declared: Vec<&Value> =
+                    layers.iter().filter_map(|layer| layer.get("properties")?.get(name)).collect();
                 if !object.contains_key(name) {
                     let Some(default) = default_of(root, &declared) else {
                         continue;
@@ -49,9 +44,7 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                     fill(root, &declared, value, depth, room);
                 }
             }
-            for (name, value) in object
-                .iter_mut()
-                .filter(|(name, _)| !seen.contains(name.as_str()))
+            for (name, value) in object.iter_mut().filter(|(name, _)| !seen.contains(name.as_str()))
             {
                 let others: Vec<&Value> = layers
                     .iter()
@@ -74,9 +67,7 @@ fn fill(root: &Value, schemas: &[&Value], value: &mut Value, depth: usize, room:
                     .iter()
                     .filter_map(|layer| {
                         let first = layer.get("prefixItems").and_then(Value::as_array);
-                        first
-                            .and_then(|list| list.get(i))
-                            .or_else(|| layer.get("items"))
+                        first.and_then(|list| list.get(i)).or_else(|| layer.get("items"))
                     })
                     .filter(|schema| schema.is_object())
                     .collect();
@@ -179,10 +170,7 @@ mod tests {
                    "map": {"k": {"z": 8}}, "a": 1, "d": 4, "e": 5, "f": {"g": 6}, "h": 9})
         );
         // What is given stays, null too; what is absent with no default stays absent.
-        assert_eq!(
-            applied(&schema, json!({"a": null, "d": 0, "maybe": null}))["a"],
-            json!(null)
-        );
+        assert_eq!(applied(&schema, json!({"a": null, "d": 0, "maybe": null}))["a"], json!(null));
         assert!(applied(&schema, json!({})).get("b").is_none());
     }
 

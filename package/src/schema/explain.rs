@@ -31,12 +31,7 @@ impl From<Explained> for Violation {
             Some(help) => format!("{}; {help}", said.message),
             None => said.message,
         };
-        Self {
-            pointer: said.pointer,
-            rule: said.rule,
-            message,
-            value: said.value,
-        }
+        Self { pointer: said.pointer, rule: said.rule, message, value: said.value }
     }
 }
 
@@ -51,10 +46,7 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
     let one = |message: String| vec![about.said(error, message, None)];
     match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            unexpected
-                .iter()
-                .map(|name| about.unexpected(error, name))
-                .collect()
+            unexpected.iter().map(|name| about.unexpected(error, name)).collect()
         }
         Kind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
@@ -70,11 +62,7 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
             let help = text_that_is_a_number(value, &wanted);
             vec![about.said(
                 error,
-                format!(
-                    "{} must be {wanted}, got {}",
-                    about.label,
-                    shown_with_type(value)
-                ),
+                format!("{} must be {wanted}, got {}", about.label, shown_with_type(value)),
                 help,
             )]
         }
@@ -82,43 +70,30 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
         Kind::Maximum { limit } => one(must(format!("be at most {}", unit(limit)))),
         Kind::ExclusiveMinimum { limit } => one(must(format!("be more than {}", unit(limit)))),
         Kind::ExclusiveMaximum { limit } => one(must(format!("be less than {}", unit(limit)))),
-        Kind::MultipleOf { multiple_of } => one(must(format!(
-            "be a multiple of {}",
-            about.with_unit(multiple_of)
-        ))),
-        Kind::MinLength { limit } => one(must(format!(
-            "have at least {}",
-            plural(*limit, "character")
-        ))),
-        Kind::MaxLength { limit } => one(must(format!(
-            "have at most {}",
-            plural(*limit, "character")
-        ))),
-        Kind::MinItems { limit } => one(sized(
-            &about.label,
-            value,
-            &format!("at least {}", plural(*limit, "item")),
-        )),
-        Kind::MaxItems { limit } => one(sized(
-            &about.label,
-            value,
-            &format!("at most {}", plural(*limit, "item")),
-        )),
-        Kind::AdditionalItems { limit } => one(sized(
-            &about.label,
-            value,
-            &format!("at most {}", plural(*limit as u64, "item")),
-        )),
-        Kind::MinProperties { limit } => one(sized(
-            &about.label,
-            value,
-            &format!("at least {}", plural(*limit, "property")),
-        )),
-        Kind::MaxProperties { limit } => one(sized(
-            &about.label,
-            value,
-            &format!("at most {}", plural(*limit, "property")),
-        )),
+        Kind::MultipleOf { multiple_of } => {
+            one(must(format!("be a multiple of {}", about.with_unit(multiple_of))))
+        }
+        Kind::MinLength { limit } => {
+            one(must(format!("have at least {}", plural(*limit, "character"))))
+        }
+        Kind::MaxLength { limit } => {
+            one(must(format!("have at most {}", plural(*limit, "character"))))
+        }
+        Kind::MinItems { limit } => {
+            one(sized(&about.label, value, &format!("at least {}", plural(*limit, "item"))))
+        }
+        Kind::MaxItems { limit } => {
+            one(sized(&about.label, value, &format!("at most {}", plural(*limit, "item"))))
+        }
+        Kind::AdditionalItems { limit } => {
+            one(sized(&about.label, value, &format!("at most {}", plural(*limit as u64, "item"))))
+        }
+        Kind::MinProperties { limit } => {
+            one(sized(&about.label, value, &format!("at least {}", plural(*limit, "property"))))
+        }
+        Kind::MaxProperties { limit } => {
+            one(sized(&about.label, value, &format!("at most {}", plural(*limit, "property"))))
+        }
         Kind::UnevaluatedItems { .. } => {
             one(format!("{} has items that are not expected", about.label))
         }
@@ -140,36 +115,20 @@ pub fn explain(root: Option<&Value>, error: &ValidationError<'_>) -> Vec<Explain
             vec![about.said(error, message, help)]
         }
         Kind::UniqueItems => one(format!("{} must not hold the same item twice", about.label)),
-        Kind::Contains => one(format!(
-            "{} must hold an item that fits, and has none",
-            about.label
-        )),
+        Kind::Contains => one(format!("{} must hold an item that fits, and has none", about.label)),
         Kind::FalseSchema => one(format!("{} is not allowed here", about.label)),
-        Kind::Not { .. } => one(format!(
-            "{} is a value that is excluded, {}",
-            about.label,
-            got()
-        )),
+        Kind::Not { .. } => one(format!("{} is a value that is excluded, {}", about.label, got())),
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().unwrap_or_default().to_owned();
-            one(format!(
-                "the name `{name}` in {} is not allowed: {inner}",
-                about.label
-            ))
+            one(format!("the name `{name}` in {} is not allowed: {inner}", about.label))
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             alternatives(root, error, &about, context)
         }
-        Kind::OneOfMultipleValid { .. } => one(format!(
-            "{} fits several forms that exclude each other, {}",
-            about.label,
-            got()
-        )),
-        _ => one(format!(
-            "{}: {}",
-            about.label,
-            error.masked_with("the value")
-        )),
+        Kind::OneOfMultipleValid { .. } => {
+            one(format!("{} fits several forms that exclude each other, {}", about.label, got()))
+        }
+        _ => one(format!("{}: {}", about.label, error.masked_with("the value"))),
     }
 }
 
@@ -187,18 +146,10 @@ impl<'a> About<'a> {
     fn new(root: Option<&'a Value>, error: &ValidationError<'_>) -> Self {
         let pointer = error.instance_path().as_str().to_owned();
         let schema_path = error.schema_path().as_str();
-        let parent = schema_path
-            .rsplit_once('/')
-            .map_or("", |(parent, _)| parent)
-            .to_owned();
+        let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
         let schema = root.and_then(|root| root.pointer(&parent));
         let unit = root.and_then(|root| unit_at(root, &parent, &pointer));
-        Self {
-            label: label(&pointer),
-            pointer,
-            schema,
-            unit,
-        }
+        Self { label: label(&pointer), pointer, schema, unit }
     }
 
     fn with_unit(&self, limit: &Value) -> String {
@@ -224,32 +175,20 @@ impl<'a> About<'a> {
     }
 
     fn unexpected(&self, error: &ValidationError<'_>, name: &str) -> Explained {
-        let properties = self
-            .schema
-            .and_then(|schema| schema.get("properties"))
-            .and_then(Value::as_object);
-        let known: Vec<&str> = properties
-            .into_iter()
-            .flat_map(|map| map.keys())
-            .map(String::as_str)
-            .collect();
+        let properties =
+            self.schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+        let known: Vec<&str> =
+            properties.into_iter().flat_map(|map| map.keys()).map(String::as_str).collect();
         let help = match nearest(name, known.iter().copied()) {
             Some(near) => Some(format!("did you mean `{near}`?")),
             None if !known.is_empty() && known.len() <= LISTED => Some(format!(
                 "known here: {}",
-                known
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             )),
             None => None,
         };
-        let place = if self.pointer.is_empty() {
-            String::new()
-        } else {
-            format!(" in {}", self.label)
-        };
+        let place =
+            if self.pointer.is_empty() { String::new() } else { format!(" in {}", self.label) };
         Explained {
             pointer: format!("{}/{}", self.pointer, escaped(name)),
             rule: error.kind().keyword().to_owned(),
@@ -270,9 +209,8 @@ fn unit_at<'a>(root: &'a Value, parent: &str, instance: &str) -> Option<&'a str>
             return Some(unit);
         }
         // Up through `anyOf/0` and the like, which speak of the same value.
-        let above = path
-            .rsplit_once('/')
-            .map(|(above, last)| (above, last.parse::<usize>().is_ok()));
+        let above =
+            path.rsplit_once('/').map(|(above, last)| (above, last.parse::<usize>().is_ok()));
         match above {
             Some((above, true)) if above.ends_with("Of") => {
                 path = above.rsplit_once('/').map_or("", |(path, _)| path)
@@ -285,10 +223,7 @@ fn unit_at<'a>(root: &'a Value, parent: &str, instance: &str) -> Option<&'a str>
     for token in instance.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         let below = |schema: &'a Value| {
-            schema
-                .get("properties")
-                .and_then(|map| map.get(&token))
-                .or_else(|| schema.get("items"))
+            schema.get("properties").and_then(|map| map.get(&token)).or_else(|| schema.get("items"))
         };
         let referred = schema
             .get("$ref")
@@ -309,27 +244,17 @@ fn alternatives(
     let here = error.instance_path().as_str();
     // A form is not meant if the value's type or its tag is another.
     let is_meant = |errors: &&Vec<ValidationError<'static>>| {
-        !errors
-            .iter()
-            .take(LOOKED_AT)
-            .any(|inner| match inner.kind() {
-                Kind::Type { .. } => inner.instance_path().as_str() == here,
-                Kind::Constant { .. } | Kind::Enum { .. } => {
-                    inner.instance().is_string() && inner.instance_path().as_str() != here
-                }
-                _ => false,
-            })
+        !errors.iter().take(LOOKED_AT).any(|inner| match inner.kind() {
+            Kind::Type { .. } => inner.instance_path().as_str() == here,
+            Kind::Constant { .. } | Kind::Enum { .. } => {
+                inner.instance().is_string() && inner.instance_path().as_str() != here
+            }
+            _ => false,
+        })
     };
-    let mut meant = context
-        .iter()
-        .filter(|errors| !errors.is_empty())
-        .filter(is_meant);
+    let mut meant = context.iter().filter(|errors| !errors.is_empty()).filter(is_meant);
     if let (Some(only), None) = (meant.next(), meant.next()) {
-        return only
-            .iter()
-            .take(LOOKED_AT)
-            .flat_map(|inner| explain(root, inner))
-            .collect();
+        return only.iter().take(LOOKED_AT).flat_map(|inner| explain(root, inner)).collect();
     }
     let mut wanted: Vec<String> = Vec::new();
     let mut all_types = true;
@@ -341,11 +266,7 @@ fn alternatives(
             Kind::Type { kind } if first.instance_path().as_str() == here => type_names(kind),
             _ => {
                 all_types = false;
-                explain(root, first)
-                    .into_iter()
-                    .next()
-                    .map(|said| said.message)
-                    .unwrap_or_default()
+                explain(root, first).into_iter().next().map(|said| said.message).unwrap_or_default()
             }
         };
         if !wanted.contains(&words) {

@@ -135,22 +135,16 @@ pub fn check(root: &Value) -> Vec<SchemaMistake> {
     }
     if count(root, MAX_SCHEMA_NODES).is_none() {
         return vec![
-            SchemaMistake::new(
-                "",
-                format!("the schema has more than {MAX_SCHEMA_NODES} values"),
-            )
-            .help("describe less, or use `$defs` and `$ref`"),
+            SchemaMistake::new("", format!("the schema has more than {MAX_SCHEMA_NODES} values"))
+                .help("describe less, or use `$defs` and `$ref`"),
         ];
     }
     if let Some(dialect) = root.get("$schema").and_then(Value::as_str)
         && dialect.trim_end_matches('#') != DIALECT
     {
         return vec![
-            SchemaMistake::new(
-                "/$schema",
-                format!("the dialect `{dialect}` is not supported"),
-            )
-            .help(format!("use `{DIALECT}`")),
+            SchemaMistake::new("/$schema", format!("the dialect `{dialect}` is not supported"))
+                .help(format!("use `{DIALECT}`")),
         ];
     }
     let mut mistakes = Vec::new();
@@ -205,27 +199,19 @@ fn check_parts(root: &Value, mistakes: &mut Vec<SchemaMistake>) {
                 .help("remove it, and refer by `#/$defs/...`"),
             );
         }
-        for keyword in schema
-            .as_object()
-            .into_iter()
-            .flat_map(|object| object.keys())
-        {
+        for keyword in schema.as_object().into_iter().flat_map(|object| object.keys()) {
             if let Some(known) = misspelt(keyword) {
                 mistakes.push(
                     SchemaMistake::new(
                         format!("{pointer}/{}", escaped(keyword)),
                         format!("`{keyword}` is no keyword of JSON Schema"),
                     )
-                    .help(format!(
-                        "did you mean `{known}`? (an own keyword begins with `x-`)"
-                    )),
+                    .help(format!("did you mean `{known}`? (an own keyword begins with `x-`)")),
                 );
             }
         }
         children(schema, |_, keyword, key, child| {
-            let below = key
-                .map(|key| format!("/{}", escaped(key)))
-                .unwrap_or_default();
+            let below = key.map(|key| format!("/{}", escaped(key))).unwrap_or_default();
             left.push((format!("{pointer}/{keyword}{below}"), child));
         });
     }
@@ -261,10 +247,7 @@ fn misspelt(keyword: &str) -> Option<&'static str> {
 }
 
 fn type_help(root: &Value, pointer: &str) -> Option<String> {
-    let value = root
-        .pointer(pointer)?
-        .as_str()
-        .filter(|_| pointer.ends_with("/type"))?;
+    let value = root.pointer(pointer)?.as_str().filter(|_| pointer.ends_with("/type"))?;
     let near = match value {
         "float" | "double" => Some("number"),
         "int" => Some("integer"),
@@ -273,23 +256,15 @@ fn type_help(root: &Value, pointer: &str) -> Option<String> {
         "list" | "tuple" => Some("array"),
         "dict" | "map" => Some("object"),
         "None" => Some("null"),
-        _ => nearest(
-            value,
-            [
-                "string", "number", "integer", "boolean", "array", "object", "null",
-            ],
-        ),
+        _ => nearest(value, ["string", "number", "integer", "boolean", "array", "object", "null"]),
     }?;
     Some(format!("did you mean `{near}`?"))
 }
 
 fn reference_help(root: &Value, reference: &str) -> String {
     let defined = ["$defs", "definitions"].into_iter().flat_map(|keyword| {
-        let names = root
-            .get(keyword)
-            .and_then(Value::as_object)
-            .into_iter()
-            .flat_map(|defs| defs.keys());
+        let names =
+            root.get(keyword).and_then(Value::as_object).into_iter().flat_map(|defs| defs.keys());
         names.map(move |name| format!("#/{keyword}/{name}"))
     });
     let defined: Vec<String> = defined.collect();
@@ -305,11 +280,8 @@ pub fn uncompilable(root: &Value, error: &ValidationError<'_>) -> SchemaMistake 
     let is_pattern = matches!(error.kind(), ValidationErrorKind::Format { format } if format == "regex")
         || pointer.contains("/pattern")
         || error.instance().is_string();
-    let pointer = if is_pattern {
-        pattern_pointer(root, error).unwrap_or(pointer)
-    } else {
-        pointer
-    };
+    let pointer =
+        if is_pattern { pattern_pointer(root, error).unwrap_or(pointer) } else { pointer };
     if is_pattern {
         let pattern = error.instance().as_str().unwrap_or_default().to_owned();
         SchemaMistake::new(pointer, format!("the pattern `{pattern}` cannot be used"))
@@ -328,16 +300,11 @@ fn pattern_pointer(root: &Value, error: &ValidationError<'_>) -> Option<String> 
         if schema.get("pattern").and_then(Value::as_str) == Some(pattern) {
             return Some(format!("{pointer}/pattern"));
         }
-        if schema
-            .get("patternProperties")
-            .is_some_and(|map| map.get(pattern).is_some())
-        {
+        if schema.get("patternProperties").is_some_and(|map| map.get(pattern).is_some()) {
             return Some(format!("{pointer}/patternProperties/{}", escaped(pattern)));
         }
         children(schema, |_, keyword, key, child| {
-            let below = key
-                .map(|key| format!("/{}", escaped(key)))
-                .unwrap_or_default();
+            let below = key.map(|key| format!("/{}", escaped(key))).unwrap_or_default();
             left.push((format!("{pointer}/{keyword}{below}"), child));
         });
     }

@@ -41,11 +41,7 @@ pub struct SchemaMistake {
 
 impl SchemaMistake {
     fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            message: message.into(),
-            help: None,
-        }
+        Self { pointer: pointer.into(), message: message.into(), help: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -87,11 +83,7 @@ impl Schema {
             .should_validate_formats(true)
             .build(&value)
             .map_err(|error| vec![keywords::uncompilable(&value, &error)])?;
-        Ok(Self {
-            value: Arc::new(value),
-            validator: Arc::new(validator),
-            guarded,
-        })
+        Ok(Self { value: Arc::new(value), validator: Arc::new(validator), guarded })
     }
 
     /// A schema that everything satisfies.
@@ -130,11 +122,7 @@ impl Schema {
         }
         let mut violations = Vec::new();
         for error in self.validator.iter_errors(value) {
-            violations.extend(
-                explain(Some(&self.value), &error)
-                    .into_iter()
-                    .map(Violation::from),
-            );
+            violations.extend(explain(Some(&self.value), &error).into_iter().map(Violation::from));
             if violations.len() >= MAX_VIOLATIONS {
                 break;
             }

@@ -25,11 +25,7 @@ pub fn label(pointer: &str) -> String {
             label.push_str(&token);
         }
     }
-    if label.is_empty() {
-        "the value".to_owned()
-    } else {
-        label
-    }
+    if label.is_empty() { "the value".to_owned() } else { label }
 }
 
 pub fn type_names(kind: &TypeKind) -> String {
@@ -75,11 +71,7 @@ pub fn text_that_is_a_number(value: &Value, wanted: &str) -> Option<String> {
     if is_number && (wanted.contains("number") || wanted.contains("integer")) {
         return Some("write it without quotes".to_owned());
     }
-    let comma = text
-        .trim()
-        .replacen(',', ".", 1)
-        .parse::<f64>()
-        .is_ok_and(f64::is_finite);
+    let comma = text.trim().replacen(',', ".", 1).parse::<f64>().is_ok_and(f64::is_finite);
     (comma && wanted.contains("number"))
         .then(|| "write it without quotes and with a decimal point".to_owned())
 }
@@ -135,10 +127,8 @@ pub fn carried(value: &Value) -> Value {
 pub fn outline(value: &Value) -> String {
     match value {
         Value::String(text) => {
-            excerpt(
-                &Value::String(text.chars().take(SHOWN_BYTES * 2).collect()),
-                SHOWN_BYTES * 2,
-            ) + "…"
+            excerpt(&Value::String(text.chars().take(SHOWN_BYTES * 2).collect()), SHOWN_BYTES * 2)
+                + "…"
         }
         _ => format!("({})", shown_with_type(value)),
     }
@@ -150,13 +140,13 @@ pub fn weight(value: &Value, room: usize) -> Option<usize> {
         Value::Null | Value::Bool(_) => room.checked_sub(5),
         Value::Number(number) => room.checked_sub(number.as_str().len()),
         Value::String(text) => room.checked_sub(text.len() + 2),
-        Value::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
-            weight(item, room.checked_sub(1)?)
-        }),
-        Value::Object(object) => object
+        Value::Array(items) => items
             .iter()
-            .try_fold(room.checked_sub(2)?, |room, (key, item)| {
+            .try_fold(room.checked_sub(2)?, |room, item| weight(item, room.checked_sub(1)?)),
+        Value::Object(object) => {
+            object.iter().try_fold(room.checked_sub(2)?, |room, (key, item)| {
                 weight(item, room.checked_sub(key.len() + 4)?)
-            }),
+            })
+        }
     }
 }

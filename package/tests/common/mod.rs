@@ -1,10 +1,6 @@
 //! Packages made in memory, for tests.
 #![allow(dead_code, reason = "each test uses what it needs")]
-#![allow(
-    clippy::result_large_err,
-    clippy::type_complexity,
-    reason = "as calls answer"
-)]
+#![allow(clippy::result_large_err, clippy::type_complexity, reason = "as calls answer")]
 
 pub mod scripted;
 
@@ -28,10 +24,7 @@ pub fn tree(files: &[(&str, &str)]) -> Arc<Tree> {
 
 /// What is said of a package with these files, or nothing if it is right.
 pub fn said_of(files: &[(&str, &str)]) -> Vec<String> {
-    let archive = Archive {
-        tree: tree(files),
-        script: None,
-    };
+    let archive = Archive { tree: tree(files), script: None };
     let Err(error) = manifest::read(&archive)
         .and_then(|source| package::dependencies::of_package(&archive.tree, &source).map(|_| ()))
     else {
@@ -53,11 +46,7 @@ pub struct ZipEntry<'a> {
 }
 
 pub fn entry<'a>(name: &'a str, bytes: &'a [u8]) -> ZipEntry<'a> {
-    ZipEntry {
-        name,
-        bytes,
-        mode: 0o100_644,
-    }
+    ZipEntry { name, bytes, mode: 0o100_644 }
 }
 
 /// A ZIP with these entries, in this order, written as told: nothing is corrected.

@@ -34,10 +34,9 @@ impl Executor for Scripted {
 
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
         let (name, result) = match &job.operation {
-            Operation::Inspect { .. } => (
-                "inspect".to_owned(),
-                Ok(serde_json::to_value(&self.inspection).unwrap()),
-            ),
+            Operation::Inspect { .. } => {
+                ("inspect".to_owned(), Ok(serde_json::to_value(&self.inspection).unwrap()))
+            }
             Operation::Describe { handler } => {
                 let answer = self.describe.get(&handler.to_string()).cloned();
                 (
@@ -51,25 +50,15 @@ impl Executor for Scripted {
             ),
             Operation::Test => {
                 assert!(job.bundle.deps.entry("pytest").is_some());
-                (
-                    "test".to_owned(),
-                    Ok(serde_json::to_value(self.tests.as_ref().unwrap()).unwrap()),
-                )
+                ("test".to_owned(), Ok(serde_json::to_value(self.tests.as_ref().unwrap()).unwrap()))
             }
         };
         self.asked.lock().unwrap().push(name);
-        self.left_out.lock().unwrap().extend(
-            job.bundle
-                .left_out
-                .iter()
-                .map(|one| format!("{}:{}", one.file, one.line)),
-        );
-        Ok(Outcome {
-            result,
-            logs: Logs::default(),
-            warnings: Vec::new(),
-            usage: Usage::default(),
-        })
+        self.left_out
+            .lock()
+            .unwrap()
+            .extend(job.bundle.left_out.iter().map(|one| format!("{}:{}", one.file, one.line)));
+        Ok(Outcome { result, logs: Logs::default(), warnings: Vec::new(), usage: Usage::default() })
     }
 }
 
@@ -78,25 +67,13 @@ pub fn described(inputs: Value) -> Value {
 }
 
 pub fn import(module: &str, file: &str, line: u32, used: bool, available: bool) -> FoundImport {
-    let at = ImportRef {
-        module: module.to_owned(),
-        file: file.to_owned(),
-        line,
-    };
-    FoundImport {
-        at,
-        used,
-        available,
-        guarded: false,
-    }
+    let at = ImportRef { module: module.to_owned(), file: file.to_owned(), line };
+    FoundImport { at, used, available, guarded: false }
 }
 
 pub fn missing(name: &str, file: &str, line: u32) -> Failure {
-    let missing = MissingModule {
-        name: name.to_owned(),
-        file: Some(file.to_owned()),
-        line: Some(line),
-    };
+    let missing =
+        MissingModule { name: name.to_owned(), file: Some(file.to_owned()), line: Some(line) };
     Failure {
         missing_module: Some(missing),
         ..Failure::new(ErrorKind::Exception, format!("No module named '{name}'"))
@@ -104,27 +81,15 @@ pub fn missing(name: &str, file: &str, line: u32) -> Failure {
 }
 
 pub fn run(executor: &Scripted, files: &[(&str, &str)]) -> Result<Prepared, PrepareError> {
-    let archive = Archive {
-        tree: tree(files),
-        script: None,
-    };
+    let archive = Archive { tree: tree(files), script: None };
     let source = manifest::read(&archive).unwrap_or_else(|error| panic!("{error}"));
-    prepare(
-        &archive.tree,
-        &source,
-        executor,
-        &Options::default(),
-        &|_, _| {},
-    )
+    prepare(&archive.tree, &source, executor, &Options::default(), &|_, _| {})
 }
 
 pub const MANIFEST: &str = "version: \"1.0\"\nmetadata:\n  name: beam\nversioning:\n  version: \"1.2.3\"\nquality:\n  test_cases:\n    - inputs: {a: 1}\n      expected_outputs: {b: 2}\n";
 pub const SOLVE: [(&str, &str); 2] = [
     ("mecapy.yaml", MANIFEST),
-    (
-        "handler.py",
-        "import numpy\n\ndef calculate(inputs):\n    return {}\n",
-    ),
+    ("handler.py", "import numpy\n\ndef calculate(inputs):\n    return {}\n"),
 ];
 
 pub fn doubling(inputs: &serde_json::Map<String, Value>) -> Result<Value, Failure> {

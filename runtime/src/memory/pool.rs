@@ -73,9 +73,8 @@ impl Image {
             return Err(io::Error::other("a memory image must be a whole number of pages"));
         }
         // SAFETY: a new mapping at an address that the kernel chooses.
-        let pristine = unsafe {
-            mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, &file, 0)?
-        };
+        let pristine =
+            unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, &file, 0)? };
         let pristine = pristine.cast_const().cast();
         Ok(Arc::new(Self { file, len, pristine, kept: Mutex::default() }))
     }
@@ -98,7 +97,9 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         // SAFETY: made by `map`; the slots that copy from it hold the image alive.
-        unsafe { let _ = munmap(self.pristine.cast_mut().cast(), self.len); }
+        unsafe {
+            let _ = munmap(self.pristine.cast_mut().cast(), self.len);
+        }
     }
 }
 
@@ -198,7 +199,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // SAFETY: made by `new`; whoever used the memory is gone.
-        unsafe { let _ = munmap(self.reservation, self.reserved); }
+        unsafe {
+            let _ = munmap(self.reservation, self.reserved);
+        }
     }
 }
 
@@ -355,7 +358,8 @@ mod tests {
     fn memories_are_kept_only_after_a_normal_end_and_within_bounds() {
         let image = image(2);
         let memory = || {
-            let slot = image.take_kept().unwrap_or_else(|| Slot::new(&image, CAPACITY, GUARD).unwrap());
+            let slot =
+                image.take_kept().unwrap_or_else(|| Slot::new(&image, CAPACITY, GUARD).unwrap());
             Memory { slot: Some(slot), capacity: CAPACITY, image: image.clone(), max_kept: 2 }
         };
         let kept = || image.kept.lock().unwrap().len();
@@ -385,7 +389,12 @@ mod tests {
         let image = image(16);
         let pool = |image: &Arc<Image>| {
             let slot = image.take_kept().map_or_else(|| Slot::new(image, CAPACITY, GUARD), Ok);
-            Memory { slot: Some(slot.unwrap()), capacity: CAPACITY, image: image.clone(), max_kept: 4 }
+            Memory {
+                slot: Some(slot.unwrap()),
+                capacity: CAPACITY,
+                image: image.clone(),
+                max_kept: 4,
+            }
         };
         std::thread::scope(|scope| {
             for thread in 0..4u8 {

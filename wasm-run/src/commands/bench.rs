@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn percentiles_are_times_that_occurred() {
-        let phase = |n: u64| Phase { name: "x", times: (1..=n).map(Duration::from_millis).collect() };
+        let phase =
+            |n: u64| Phase { name: "x", times: (1..=n).map(Duration::from_millis).collect() };
         let of = |n: u64, percent: u32| phase(n).percentile(percent).as_millis();
         assert_eq!([of(100, 50), of(100, 95), of(100, 99)], [50, 95, 99]);
         assert_eq!([of(1, 50), of(1, 99), of(3, 50), of(2, 50)], [1, 1, 2, 1]);

@@ -29,7 +29,8 @@ pub fn run(session: &Session) -> Exit {
     let (ended, schema) = match prepare(session, &mut known) {
         Err(stop) => (Ended::early(known, stop), None),
         Ok(call) => {
-            let schema = call.function().outputs_schema.as_ref().map(|schema| schema.value().clone());
+            let schema =
+                call.function().outputs_schema.as_ref().map(|schema| schema.value().clone());
             (call_once(session, &call, known), schema)
         }
     };
@@ -46,11 +47,10 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
     known.function_id = Some(id.to_string());
     let inputs = inputs::read(session.args.inputs.as_deref())?;
     let prepared = session.prepare(&opened, false)?;
-    let index = prepared
-        .functions
-        .iter()
-        .position(|function| function.spec.id == id)
-        .ok_or_else(|| Stop::new(ErrorKind::Internal, format!("`{id}` was lost in preparation")))?;
+    let index =
+        prepared.functions.iter().position(|function| function.spec.id == id).ok_or_else(|| {
+            Stop::new(ErrorKind::Internal, format!("`{id}` was lost in preparation"))
+        })?;
     let function = &prepared.functions[index];
     known.engine = Some(function.engine);
     known.engine_reason = Some(function.engine_reason.clone());
@@ -150,7 +150,9 @@ impl Call {
             several => format!("the result breaks {} rules of the outputs schema", several.len()),
         };
         if function.spec.strict_outputs {
-            return Err(Failure { violations, ..Failure::new(ErrorKind::InvalidOutputs, message) }.into());
+            return Err(
+                Failure { violations, ..Failure::new(ErrorKind::InvalidOutputs, message) }.into()
+            );
         }
         let code = ErrorKind::InvalidOutputs.as_str().to_owned();
         warnings.push(Warning { code, message, violations });
@@ -172,7 +174,11 @@ impl Call {
         known.engine_reason = Some(reason.clone());
         let id = &self.function().spec.id;
         let message = format!("`{id}` needs Docker, which wasm-run does not have: {reason}");
-        let failure = Failure { traceback: failure.traceback, ..Failure::new(ErrorKind::EngineUnavailable, message) };
-        Stop::from(failure).help("deploy it to a platform that has Docker, or do without the module")
+        let failure = Failure {
+            traceback: failure.traceback,
+            ..Failure::new(ErrorKind::EngineUnavailable, message)
+        };
+        Stop::from(failure)
+            .help("deploy it to a platform that has Docker, or do without the module")
     }
 }

@@ -14,7 +14,9 @@ pub fn schema(session: &Session) -> Exit {
         Ok((prepared, id)) => {
             let function = prepared.function(&id);
             let inputs = function.map(|function| function.inputs_schema.value());
-            let outputs = function.and_then(|function| function.outputs_schema.as_ref()).map(|schema| schema.value());
+            let outputs = function
+                .and_then(|function| function.outputs_schema.as_ref())
+                .map(|schema| schema.value());
             session.printer.object(&json!({
                 "status": "completed",
                 "function_id": id,

@@ -75,7 +75,8 @@ fn problem(problem: &Problem) -> String {
     if !problem.file.is_empty() {
         let place = |n: Option<u32>| n.map(|n| format!(":{n}")).unwrap_or_default();
         let column = problem.line.and(problem.column);
-        let _ = write!(text, "{}{}{}: ", clean_line(&problem.file), place(problem.line), place(column));
+        let _ =
+            write!(text, "{}{}{}: ", clean_line(&problem.file), place(problem.line), place(column));
     }
     let _ = write!(text, "{BOLD}{}{BOLD:#}", clean(&problem.message));
     if let Some(help) = &problem.help {
@@ -183,7 +184,8 @@ pub fn checked(prepared: &Prepared) -> String {
     for message in &prepared.warnings {
         let _ = writeln!(text, "{YELLOW}warning{YELLOW:#} {}", clean(message));
     }
-    let _ = write!(text, "{DIM}{} · {}{DIM:#}", clean_line(&prepared.manifest.name), prepared.version);
+    let _ =
+        write!(text, "{DIM}{} · {}{DIM:#}", clean_line(&prepared.manifest.name), prepared.version);
     text
 }
 
@@ -210,15 +212,26 @@ pub fn tested(prepared: &Prepared, report: &Report) -> String {
     }
     if let Some(failure) = &report.tests_failure {
         let stop = Stop::from(failure.clone());
-        let _ = writeln!(text, "{ERROR}FAIL{ERROR:#}  tests/ did not run to their end\n{}", self::stop(&stop));
+        let _ = writeln!(
+            text,
+            "{ERROR}FAIL{ERROR:#}  tests/ did not run to their end\n{}",
+            self::stop(&stop)
+        );
     }
     let (passed, failed) = counts(report);
     if passed + failed == 0 {
-        let _ = write!(text, "{YELLOW}there are no tests{YELLOW:#}: add `test_cases` to the manifest, or `tests/`");
+        let _ = write!(
+            text,
+            "{YELLOW}there are no tests{YELLOW:#}: add `test_cases` to the manifest, or `tests/`"
+        );
         return text;
     }
     let style = if failed == 0 { GREEN } else { ERROR };
-    let _ = write!(text, "{style}{passed} passed, {failed} failed{style:#} {DIM}· {}{DIM:#}", prepared.version);
+    let _ = write!(
+        text,
+        "{style}{passed} passed, {failed} failed{style:#} {DIM}· {}{DIM:#}",
+        prepared.version
+    );
     text
 }
 
@@ -234,7 +247,8 @@ fn case(prepared: &Prepared, case: &CaseResult) -> String {
     }
     for one in &case.mismatches {
         let place = if one.pointer.is_empty() { "(whole)" } else { &one.pointer };
-        let _ = write!(text, "\n      {BOLD}{}{BOLD:#}  {}", clean_line(place), clean(&one.message));
+        let _ =
+            write!(text, "\n      {BOLD}{}{BOLD:#}  {}", clean_line(place), clean(&one.message));
     }
     if let Some(failure) = &case.failure {
         let said = stop(&Stop::from(failure.clone())).replace('\n', "\n      ");
@@ -282,7 +296,9 @@ pub fn clean(text: &str) -> String {
             '\n' | '\t' => clean.push(c),
             '\r' => {}
             // Also those that turn the direction of writing.
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 let _ = write!(clean, "{}", c.escape_default());
             }
             c => clean.push(c),
@@ -342,7 +358,10 @@ mod tests {
         error[invalid_package] mecapy.yaml:12:3: unknown key `timout`
             help did you mean `timeout`?
         ");
-        let two = Stop::from(PackageError::from(vec![at(12, 3), Problem::new(Step::Archive, "it is empty")]));
+        let two = Stop::from(PackageError::from(vec![
+            at(12, 3),
+            Problem::new(Step::Archive, "it is empty"),
+        ]));
         insta::assert_snapshot!(plain(&stop(&two)), @r"
         error[invalid_package] the package has 2 problems
           mecapy.yaml:12:3: unknown key `timout`
@@ -369,7 +388,9 @@ mod tests {
           (whole)  `section` is missing (required)
         ");
         let raised = Stop::from(Failure {
-            traceback: Some("Traceback (most recent call last):\n  File \"handler.py\", line 2\n".to_owned()),
+            traceback: Some(
+                "Traceback (most recent call last):\n  File \"handler.py\", line 2\n".to_owned(),
+            ),
             ..Failure::new(ErrorKind::Exception, "ValueError: \u{1b}[2Jno")
         });
         insta::assert_snapshot!(plain(&stop(&raised)), @r#"
@@ -381,8 +402,12 @@ mod tests {
 
     #[test]
     fn logs_are_lines_with_levels() {
-        let entry = |level, message: &str| LogEntry { at_ms: 1.0, level, message: message.to_owned() };
+        let entry =
+            |level, message: &str| LogEntry { at_ms: 1.0, level, message: message.to_owned() };
         assert_eq!(plain(&log(&entry(LogLevel::Warning, "a\nb"))), "warning a\n        b");
-        assert_eq!(plain(&log(&entry(LogLevel::Stdout, "\u{1b}]0;title\u{7}x\r"))), "  print \\u{1b}]0;title\\u{7}x");
+        assert_eq!(
+            plain(&log(&entry(LogLevel::Stdout, "\u{1b}]0;title\u{7}x\r"))),
+            "  print \\u{1b}]0;title\\u{7}x"
+        );
     }
 }

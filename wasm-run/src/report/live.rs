@@ -72,9 +72,7 @@ impl Drop for Live {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the template is one")
-        .progress_chars("━╸─")
+    ProgressStyle::with_template(template).expect("the template is one").progress_chars("━╸─")
 }
 
 struct LiveEvents {

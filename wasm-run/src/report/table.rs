@@ -49,24 +49,39 @@ impl Table {
     }
 
     pub fn render(&self, columns: usize) -> String {
-        let rows = || self.lines.iter().filter_map(|line| match line {
-            Line::Row(row) => Some(row),
-            Line::Text(..) => None,
-        });
+        let rows = || {
+            self.lines.iter().filter_map(|line| match line {
+                Line::Row(row) => Some(row),
+                Line::Text(..) => None,
+            })
+        };
         let widest = |width: fn(&Row) -> usize| {
             rows().map(width).filter(|width| *width <= MAX_PADDING).max().unwrap_or(0)
         };
         let names = widest(|row| row.depth * GAP.len() + row.name.width());
         let whole = rows()
-            .filter_map(|row| if let Cell::Number(text) = &row.cell { Some(point(text)) } else { None })
+            .filter_map(
+                |row| if let Cell::Number(text) = &row.cell { Some(point(text)) } else { None },
+            )
             .max()
             .unwrap_or(0);
-        let aligned: Vec<String> = self.lines.iter().map(|line| match line {
-            Line::Row(Row { cell: Cell::Number(text), .. }) => " ".repeat(whole - point(text)) + text,
-            Line::Row(Row { cell: Cell::Text(_, text), .. }) => text.clone(),
-            _ => String::new(),
-        }).collect();
-        let values = aligned.iter().map(|text| text.width()).filter(|width| *width <= MAX_PADDING).max().unwrap_or(0);
+        let aligned: Vec<String> = self
+            .lines
+            .iter()
+            .map(|line| match line {
+                Line::Row(Row { cell: Cell::Number(text), .. }) => {
+                    " ".repeat(whole - point(text)) + text
+                }
+                Line::Row(Row { cell: Cell::Text(_, text), .. }) => text.clone(),
+                _ => String::new(),
+            })
+            .collect();
+        let values = aligned
+            .iter()
+            .map(|text| text.width())
+            .filter(|width| *width <= MAX_PADDING)
+            .max()
+            .unwrap_or(0);
         let units = widest(|row| row.unit.width());
         let lines: Vec<String> = self
             .lines

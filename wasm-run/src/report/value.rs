@@ -37,7 +37,8 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     fn object(&mut self, object: &Map<String, Value>, schema: Option<&'a Value>, depth: usize) {
         for (name, value) in object {
-            let schema = self.part(schema, "properties").and_then(|properties| properties.get(name));
+            let schema =
+                self.part(schema, "properties").and_then(|properties| properties.get(name));
             self.entry(name, value, schema, depth);
         }
     }
@@ -77,14 +78,18 @@ impl<'a> Shape<'a> {
                 self.text(properties.and_then(|properties| properties.get(name)), "x-unit")
             });
             let units: Vec<String> = units.collect();
-            self.table.push(Row { cell: Cell::Text(Style::new(), count(items.len(), "row")), ..row });
+            // A unit cannot be that of all columns.
+            let note = self.text(schema, "description");
+            let cell = Cell::Text(Style::new(), count(items.len(), "row"));
+            self.table.push(Row { cell, unit: String::new(), note, ..row });
             for line in rows.lines(&units) {
                 self.table.line(depth + 1, line);
             }
             return;
         }
         if items.iter().all(is_scalar) {
-            let unit = if row.unit.is_empty() { self.text(of_items, "x-unit") } else { row.unit.clone() };
+            let unit =
+                if row.unit.is_empty() { self.text(of_items, "x-unit") } else { row.unit.clone() };
             let cell = Cell::Text(Style::new(), inline(items));
             self.table.push(Row { cell, unit, ..row });
             return;
@@ -216,7 +221,9 @@ impl<'a> Grid<'a> {
         let mut rows = Vec::new();
         for item in items {
             let row: Vec<&Value> = match item {
-                Value::Object(object) if object.keys().eq(names.iter()) => object.values().collect(),
+                Value::Object(object) if object.keys().eq(names.iter()) => {
+                    object.values().collect()
+                }
                 Value::Array(row) if names.is_empty() => row.iter().collect(),
                 _ => return None,
             };
@@ -230,15 +237,23 @@ impl<'a> Grid<'a> {
 
     fn lines(&self, units: &[String]) -> Vec<String> {
         let heads = self.names.iter().zip(units).map(|(name, unit)| {
-            if unit.is_empty() { clean_line(name) } else { format!("{} [{unit}]", clean_line(name)) }
+            if unit.is_empty() {
+                clean_line(name)
+            } else {
+                format!("{} [{unit}]", clean_line(name))
+            }
         });
         let heads: Vec<String> = heads.collect();
         let is_cut = self.rows.len() > SHOWN_ROWS;
-        let (first, last) = if is_cut { (SHOWN_ROWS - LAST_ROWS, LAST_ROWS) } else { (self.rows.len(), 0) };
+        let (first, last) =
+            if is_cut { (SHOWN_ROWS - LAST_ROWS, LAST_ROWS) } else { (self.rows.len(), 0) };
         let shown = self.rows[..first].iter().chain(&self.rows[self.rows.len() - last..]);
-        let mut texts: Vec<Vec<String>> = shown.map(|row| row.iter().map(|one| scalar_text(one)).collect()).collect();
+        let mut texts: Vec<Vec<String>> =
+            shown.map(|row| row.iter().map(|one| scalar_text(one)).collect()).collect();
         let numbers: Vec<bool> = (0..self.rows[0].len())
-            .map(|column| self.rows.iter().all(|row| row[column].is_number() || row[column].is_null()))
+            .map(|column| {
+                self.rows.iter().all(|row| row[column].is_number() || row[column].is_null())
+            })
             .collect();
         if !heads.is_empty() {
             texts.insert(0, heads);
@@ -303,8 +318,10 @@ mod tests {
 
     #[test]
     fn rows() {
-        let schema = json!({"properties": {"points": {"items": {"properties": {"x": {"x-unit": "m"}}}}}});
-        let points: Vec<Value> = (0..20).map(|n| json!({"x": f64::from(n) / 4.0, "label": format!("p{n}")})).collect();
+        let schema =
+            json!({"properties": {"points": {"items": {"properties": {"x": {"x-unit": "m"}}}}}});
+        let points: Vec<Value> =
+            (0..20).map(|n| json!({"x": f64::from(n) / 4.0, "label": format!("p{n}")})).collect();
         let long: Vec<Value> = (0..40).map(|n| json!(f64::from(n) * 1.1)).collect();
         let result = json!({"points": points, "curve": [[0.5, 10], [1.25, 200]], "long": long,
                             "mixed": [{"a": 1}, {"b": [1, {"c": 2}]}]});

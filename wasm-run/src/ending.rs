@@ -38,7 +38,7 @@ impl From<ErrorKind> for Exit {
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stop {
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// Of the package, each with its place.
     pub problems: Vec<Problem>,
     /// What to do, where neither the message nor a problem says it.
@@ -67,7 +67,7 @@ impl Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Self { failure, problems: Vec::new(), help: None }
+        Self { failure: Box::new(failure), problems: Vec::new(), help: None }
     }
 }
 

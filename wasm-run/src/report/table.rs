@@ -147,16 +147,30 @@ fn cut(text: &str, room: usize) -> String {
     cut.trim_end().to_owned() + "…"
 }
 
-/// Rows of texts in columns; those of numbers stand at the right.
-pub fn columns(rows: &[Vec<String>], numbers: &[bool]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..numbers.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).zip(numbers).map(|((text, width), number)| {
+/// Rows of texts in columns; those of numbers line up at their decimal points.
+pub fn columns(rows: &[Vec<String>], heads: &[String], numbers: &[bool]) -> Vec<String> {
+    let mut columns: Vec<Vec<String>> = Vec::new();
+    for (i, is_number) in numbers.iter().enumerate() {
+        let mut texts: Vec<String> = rows.iter().map(|row| row[i].clone()).collect();
+        if *is_number {
+            let fraction = |text: &String| text.len() - point(text);
+            let widest = texts.iter().map(fraction).max().unwrap_or(0);
+            for text in &mut texts {
+                text.push_str(&" ".repeat(widest - fraction(text)));
+            }
+        }
+        texts.splice(0..0, heads.get(i).cloned());
+        let width = texts.iter().map(|text| text.width()).max().unwrap_or(0);
+        for text in &mut texts {
             let padding = " ".repeat(width - text.width());
-            if *number { padding + text } else { text.clone() + &padding }
-        });
-        cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+            *text = if *is_number { padding + text } else { text.clone() + &padding };
+        }
+        columns.push(texts);
+    }
+    let lines = columns.first().map_or(0, Vec::len);
+    let line = |i: usize| {
+        let cells: Vec<&str> = columns.iter().map(|column| column[i].as_str()).collect();
+        cells.join(GAP).trim_end().to_owned()
     };
-    rows.iter().map(line).collect()
+    (0..lines).map(line).collect()
 }

@@ -248,17 +248,14 @@ impl<'a> Grid<'a> {
         let (first, last) =
             if is_cut { (SHOWN_ROWS - LAST_ROWS, LAST_ROWS) } else { (self.rows.len(), 0) };
         let shown = self.rows[..first].iter().chain(&self.rows[self.rows.len() - last..]);
-        let mut texts: Vec<Vec<String>> =
+        let texts: Vec<Vec<String>> =
             shown.map(|row| row.iter().map(|one| scalar_text(one)).collect()).collect();
         let numbers: Vec<bool> = (0..self.rows[0].len())
             .map(|column| {
                 self.rows.iter().all(|row| row[column].is_number() || row[column].is_null())
             })
             .collect();
-        if !heads.is_empty() {
-            texts.insert(0, heads);
-        }
-        let mut lines = super::table::columns(&texts, &numbers);
+        let mut lines = super::table::columns(&texts, &heads, &numbers);
         if is_cut {
             let hidden = self.rows.len() - SHOWN_ROWS;
             lines.insert(lines.len() - LAST_ROWS, more(hidden));
@@ -313,7 +310,20 @@ mod tests {
             "forces": [1, 2.5, 3],
             "note": "two\nlines\n",
         });
-        insta::assert_snapshot!(shown(&result, &schema), @"");
+        insta::assert_snapshot!(shown(&result, &schema), @r"
+        contrainte   127.324      MPa  Contrainte calculée
+        coefficient    2               Sécurité
+        statut       OK
+        bolt
+          area        78.5        mm²  Section
+          grade      8.8
+          empty      []
+          none       null
+        forces       [1, 2.5, 3]
+        note
+          two
+          lines
+        ");
     }
 
     #[test]
@@ -325,7 +335,35 @@ mod tests {
         let long: Vec<Value> = (0..40).map(|n| json!(f64::from(n) * 1.1)).collect();
         let result = json!({"points": points, "curve": [[0.5, 10], [1.25, 200]], "long": long,
                             "mixed": [{"a": 1}, {"b": [1, {"c": 2}]}]});
-        insta::assert_snapshot!(shown(&result, &schema), @"");
+        insta::assert_snapshot!(shown(&result, &schema), @r"
+        points     20 rows
+          x [m]  label
+           0     p0
+           0.25  p1
+           0.5   p2
+           0.75  p3
+           1     p4
+           1.25  p5
+           1.5   p6
+           1.75  p7
+           2     p8
+           2.25  p9
+          … 8 more, all of them with --json
+           4.5   p18
+           4.75  p19
+        curve      2 rows
+          0.5    10
+          1.25  200
+        long       [0, 1.1, 2.2, … 42.9] 40 items
+        mixed      2 items
+          [0]
+            a      1
+          [1]
+            b      2 items
+              [0]  1
+              [1]
+                c  2
+        ");
     }
 
     #[test]

@@ -18,8 +18,12 @@ fn checks_run_nothing() {
     let ran = package.run(&["--check"]).exits(0);
     assert!(ran.stdout.starts_with("ok  tried  sandbox  "), "{}", ran.stdout);
     let docker = Package::single("runtime: {engine: docker}", handler);
-    assert_eq!(docker.run(&["--check", "--json"]).exits(0).json()["functions"][0]["engine"], "docker");
-    let broken = Package::single("", "import os\n\ndef calculate(inputs):\n    return os.getcwd()\n");
+    assert_eq!(
+        docker.run(&["--check", "--json"]).exits(0).json()["functions"][0]["engine"],
+        "docker"
+    );
+    let broken =
+        Package::single("", "import os\n\ndef calculate(inputs):\n    return os.getcwd()\n");
     let object = broken.run(&["--check", "--json"]).exits(2).json();
     assert_eq!(object["error"]["problems"][0]["step"], "code");
 }
@@ -46,15 +50,26 @@ fn test_cases_that_pass_and_fail() {
     let handler = "def calculate(x: float) -> dict:\n    return {'y': 2 / x}\n";
     let package = Package::single(cases, handler);
     let object = package.run(&["--test", "--json"]).exits(1).json();
-    assert_eq!((&object["status"], &object["passed"], &object["failed"]), (&json!("failed"), &json!(1), &json!(2)));
+    assert_eq!(
+        (&object["status"], &object["passed"], &object["failed"]),
+        (&json!("failed"), &json!(1), &json!(2))
+    );
     assert_eq!(object["cases"][1]["mismatches"][0]["pointer"], "/y");
     assert_eq!(object["cases"][2]["error"]["kind"], "exception");
     assert_eq!(object["problems"].as_array().unwrap().len(), 2);
     let ran = package.run(&["--test"]).exits(1);
-    assert!(ran.stdout.contains("FAIL  tried  case `wrong`  mecapy.yaml:7\n      /y  expected 3, got 2"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("FAIL  tried  case `wrong`  mecapy.yaml:7\n      /y  expected 3, got 2"),
+        "{}",
+        ran.stdout
+    );
     assert!(ran.stdout.contains("\n1 passed, 2 failed · 1.0.0-"), "{}", ran.stdout);
 
-    let good = Package::single("quality: {test_cases: [{inputs: {x: 1}, expected_outputs: {y: 2}}]}", handler);
+    let good = Package::single(
+        "quality: {test_cases: [{inputs: {x: 1}, expected_outputs: {y: 2}}]}",
+        handler,
+    );
     assert_eq!(good.run(&["--test", "--json"]).exits(0).json()["passed"], 1);
     let none = Package::single("", handler);
     assert!(none.run(&["--test"]).exits(0).stdout.contains("there are no tests"));
@@ -62,12 +77,17 @@ fn test_cases_that_pass_and_fail() {
 
 #[test]
 fn pytest_runs_in_the_sandbox() {
-    let package = Package::single("", "def calculate(x: float = 2) -> dict:\n    return {'y': 2 / x}\n");
+    let package =
+        Package::single("", "def calculate(x: float = 2) -> dict:\n    return {'y': 2 / x}\n");
     let tests = "from handler import calculate\n\ndef test_good():\n    assert calculate(2)['y'] == 1\n\n\
                  def test_bad():\n    assert calculate(2)['y'] == 3\n";
     package.write("tests/test_handler.py", tests);
     let object = package.run(&["--test", "--json"]).exits(1).json();
-    assert_eq!((&object["tests"]["passed"], &object["tests"]["failed"]), (&json!(1), &json!(1)), "{object}");
+    assert_eq!(
+        (&object["tests"]["passed"], &object["tests"]["failed"]),
+        (&json!(1), &json!(1)),
+        "{object}"
+    );
     let ran = package.run(&["--test"]).exits(1);
     assert!(ran.stdout.contains("ok    tests/test_handler.py::test_good"), "{}", ran.stdout);
     assert!(ran.stdout.contains("FAIL  tests/test_handler.py::test_bad"), "{}", ran.stdout);
@@ -75,18 +95,23 @@ fn pytest_runs_in_the_sandbox() {
 
 #[test]
 fn native_modules_need_docker() {
-    let handler = "def calculate(inputs):\n    import numpy\n    return float(numpy.ones(3).sum())\n";
+    let handler =
+        "def calculate(inputs):\n    import numpy\n    return float(numpy.ones(3).sum())\n";
     let package = Package::single("dependencies: {packages: [\"numpy==2.4.0\"]}", handler);
     let object = package.run(&["--json"]).exits(4).json();
     assert_eq!(object["error"]["kind"], "engine_unavailable");
     assert_eq!(object["engine"], "docker");
     let reason = object["engine_reason"].as_str().unwrap();
-    assert!(reason.contains("numpy has no WASI build") && reason.contains("handler.py:2"), "{reason}");
+    assert!(
+        reason.contains("numpy has no WASI build") && reason.contains("handler.py:2"),
+        "{reason}"
+    );
 }
 
 #[test]
 fn benchmarks_tell_percentiles() {
-    let package = Package::single("", "def calculate(x: float = 1) -> dict:\n    return {'y': 2 / x}\n");
+    let package =
+        Package::single("", "def calculate(x: float = 1) -> dict:\n    return {'y': 2 / x}\n");
     let object = package.run(&["--bench", "20", "--json"]).exits(0).json();
     assert_eq!((&object["calls"], &object["metered"]), (&json!(20), &json!(false)));
     let phases = object["phases"].as_object().unwrap();
@@ -99,6 +124,10 @@ fn benchmarks_tell_percentiles() {
     let object = package.run(&["--bench", "3", "--json", "--deterministic"]).exits(0).json();
     assert!(object["metered"] == true && object["fuel"].is_u64(), "{object}");
     let ran = package.run(&["--bench", "3"]).exits(0);
-    assert!(ran.stdout.starts_with("phase ") && ran.stdout.contains("3 cold calls · "), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("phase ") && ran.stdout.contains("3 cold calls · "),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(package.error(&["--bench", "3", "-i", r#"{"x": 0}"#], 1)["kind"], "exception");
 }

@@ -13,7 +13,10 @@ fn an_exception_is_told_with_the_authors_lines() {
     assert_eq!(error["kind"], "exception");
     assert!(error["message"].as_str().unwrap().starts_with("ZeroDivisionError"), "{error}");
     let traceback = error["traceback"].as_str().unwrap();
-    assert!(traceback.contains("handler.py\", line 2") && !traceback.contains("mecapy_shim"), "{traceback}");
+    assert!(
+        traceback.contains("handler.py\", line 2") && !traceback.contains("mecapy_shim"),
+        "{traceback}"
+    );
     let ran = package.run(&["-i", r#"{"x": 0}"#]).exits(1);
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.contains("error[exception] ZeroDivisionError"), "{}", ran.stderr);
@@ -35,7 +38,9 @@ fn strict_outputs_fail() {
 
 #[test]
 fn every_bad_input_is_listed() {
-    let ran = wasm_run([&example("rdm-poutre-flexion"), "-i", r#"{"longueur": -6, "inertie": "1"}"#]).exits(2);
+    let ran =
+        wasm_run([&example("rdm-poutre-flexion"), "-i", r#"{"longueur": -6, "inertie": "1"}"#])
+            .exits(2);
     assert_eq!(ran.stdout, "");
     insta::assert_snapshot!(ran.stderr.trim_end(), @r#"
     error[invalid_inputs] the inputs break 3 rules
@@ -80,9 +85,15 @@ fn a_bad_package_is_told_with_its_lines() {
 
     let syntax = Package::single("", "def calculate(inputs):\n    return (\n").error(&[], 2);
     assert_eq!(syntax["problems"][0]["file"], "handler.py");
-    let import = Package::single("", "import no_such_module\n\ndef calculate(inputs):\n    return no_such_module.x\n");
+    let import = Package::single(
+        "",
+        "import no_such_module\n\ndef calculate(inputs):\n    return no_such_module.x\n",
+    );
     let error = import.error(&[], 2);
-    assert_eq!((&error["problems"][0]["file"], &error["problems"][0]["line"]), (&json!("handler.py"), &json!(1)));
+    assert_eq!(
+        (&error["problems"][0]["file"], &error["problems"][0]["line"]),
+        (&json!("handler.py"), &json!(1))
+    );
     let absent = wasm_run(["no/such/package", "--json"]).exits(2).json();
     assert_eq!(absent["error"]["kind"], "invalid_package");
 }
@@ -94,9 +105,13 @@ fn limits_end_calls() {
     assert_eq!(error["kind"], "timeout");
     assert!(error["message"].as_str().unwrap().contains("1 s"), "{error}");
     assert_eq!(loops.error(&["--fuel", "1e8"], 3)["kind"], "fuel_exhausted");
-    let grows = Package::single("", "def calculate(inputs):\n    return len(bytearray(200_000_000))\n");
+    let grows =
+        Package::single("", "def calculate(inputs):\n    return len(bytearray(200_000_000))\n");
     assert_eq!(grows.error(&["--memory", "64"], 3)["kind"], "memory_exceeded");
-    assert_eq!(grows.run(&["--json", "--memory", "300"]).exits(0).json()["result"], json!(200_000_000));
+    assert_eq!(
+        grows.run(&["--json", "--memory", "300"]).exits(0).json()["result"],
+        json!(200_000_000)
+    );
     let large = Package::single("", "def calculate(inputs):\n    return 'x' * 20_000_000\n");
     assert_eq!(large.error(&[], 3)["kind"], "output_too_large");
 }
@@ -105,7 +120,10 @@ fn limits_end_calls() {
 fn the_manifests_limits_hold_without_options() {
     let handler = "def calculate(inputs):\n    while True:\n        pass\n";
     assert_eq!(Package::single("runtime: {timeout: 1}", handler).error(&[], 3)["kind"], "timeout");
-    assert_eq!(Package::single("runtime: {fuel: 100000000}", handler).error(&[], 3)["kind"], "fuel_exhausted");
+    assert_eq!(
+        Package::single("runtime: {fuel: 100000000}", handler).error(&[], 3)["kind"],
+        "fuel_exhausted"
+    );
 }
 
 #[test]
@@ -117,7 +135,10 @@ fn docker_is_not_here() {
     assert_eq!(object["engine_reason"], "the manifest says `engine: docker`");
     assert!(package.run(&[]).exits(4).stderr.contains("--engine sandbox"));
     // It can be tried all the same.
-    assert_eq!(package.run(&["--json", "--engine", "sandbox"]).exits(0).json()["engine"], "sandbox");
+    assert_eq!(
+        package.run(&["--json", "--engine", "sandbox"]).exits(0).json()["engine"],
+        "sandbox"
+    );
     let plain = Package::single("", ECHO);
     assert_eq!(plain.error(&["--engine", "docker"], 4)["kind"], "engine_unavailable");
     // The inputs are looked at before.
@@ -126,7 +147,8 @@ fn docker_is_not_here() {
 
 #[test]
 fn dependencies_need_uv() {
-    let package = Package::single("dependencies: {packages: [\"never-resolved-by-tests==1.0\"]}", ECHO);
+    let package =
+        Package::single("dependencies: {packages: [\"never-resolved-by-tests==1.0\"]}", ECHO);
     let ran = command([package.path(), "--json"]).env("MECAPY_UV", "no/such/uv").output().unwrap();
     let object = crate::Ran::from(ran).exits(4).json();
     assert_eq!(object["error"]["kind"], "engine_unavailable");
@@ -159,7 +181,11 @@ fn usage_errors_are_json_where_json_is_asked_for() {
         assert_eq!(ran.json()["error"]["kind"], "invalid_inputs", "{arguments:?}");
     }
     let ran = wasm_run(["pkg", "--timeout", "601"]).exits(2);
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("from 1 to 600 seconds"), "{}", ran.stderr);
+    assert!(
+        ran.stdout.is_empty() && ran.stderr.contains("from 1 to 600 seconds"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -168,5 +194,8 @@ fn help_and_version() {
     for word in ["--inputs", "--deterministic", "Exit status", "MECAPY_CACHE_DIR"] {
         assert!(help.contains(word), "{word}");
     }
-    assert_eq!(wasm_run(["--version"]).exits(0).stdout, format!("wasm-run {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        wasm_run(["--version"]).exits(0).stdout,
+        format!("wasm-run {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }

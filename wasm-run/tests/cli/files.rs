@@ -20,7 +20,8 @@ const INPUTS: &str = r#"{"table": {"$file": "a.csv"}}"#;
 fn files_are_read_and_written_in_a_folder() {
     let (package, folder) = (Package::single("", HANDLER), tempfile::tempdir().unwrap());
     fs::write(folder.path().join("a.csv"), "1,2\n").unwrap();
-    let ran = package.run(&["--json", "-i", INPUTS, "--files", folder.path().to_str().unwrap()]).exits(0);
+    let ran =
+        package.run(&["--json", "-i", INPUTS, "--files", folder.path().to_str().unwrap()]).exits(0);
     assert_eq!(ran.json()["result"], json!({"written": {"$file": "out/doubled.csv"}}));
     assert_eq!(fs::read_to_string(folder.path().join("out/doubled.csv")).unwrap(), "1,2\n1,2\n");
 }
@@ -29,7 +30,10 @@ fn files_are_read_and_written_in_a_folder() {
 fn outputs_need_a_folder_and_inputs_do_not() {
     let (package, folder) = (Package::single("", HANDLER), tempfile::tempdir().unwrap());
     fs::write(folder.path().join("a.csv"), "1,2\n").unwrap();
-    let ran = command([package.path(), "--json", "-i", INPUTS]).current_dir(folder.path()).output().unwrap();
+    let ran = command([package.path(), "--json", "-i", INPUTS])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let object = crate::Ran::from(ran).exits(1).json();
     let message = object["error"]["message"].as_str().unwrap();
     assert!(message.contains("--files DIR"), "{message}");
@@ -49,7 +53,8 @@ fn a_file_that_is_not_there_is_an_invalid_input() {
 
 #[test]
 fn what_the_inputs_do_not_name_cannot_be_read() {
-    let handler = "import mecapy\n\ndef calculate(inputs):\n    return mecapy.files.read_text('secret')\n";
+    let handler =
+        "import mecapy\n\ndef calculate(inputs):\n    return mecapy.files.read_text('secret')\n";
     let (package, folder) = (Package::single("", handler), tempfile::tempdir().unwrap());
     fs::write(folder.path().join("secret"), "s").unwrap();
     let error = package.error(&["--files", folder.path().to_str().unwrap()], 1);

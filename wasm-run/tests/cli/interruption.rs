@@ -17,7 +17,8 @@ fn interrupt(child: &Child) {
 fn an_interrupted_call_is_cancelled() {
     let handler = "def calculate(inputs):\n    print('running')\n    while True:\n        pass\n";
     let package = Package::single("", handler);
-    let mut child = command([package.path()]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command([package.path()]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().ends_with("running")));
     interrupt(&child);

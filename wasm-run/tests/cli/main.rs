@@ -82,8 +82,9 @@ impl Package {
 
     /// A single-function package whose `io` and other keys are given as YAML.
     pub fn single(more: &str, handler: &str) -> Self {
-        let manifest =
-            format!("version: \"1.0\"\nmetadata: {{name: tried}}\nversioning: {{version: \"1.0.0\"}}\n{more}\n");
+        let manifest = format!(
+            "version: \"1.0\"\nmetadata: {{name: tried}}\nversioning: {{version: \"1.0.0\"}}\n{more}\n"
+        );
         Self::new(&[("mecapy.yaml", &manifest), ("handler.py", handler)])
     }
 

@@ -107,7 +107,9 @@ pub enum EngineChoice {
     /// The sandbox where it can, Docker where it must
     #[default]
     Auto,
+    /// The sandbox, also where the package is meant for Docker
     Sandbox,
+    /// Docker, which this build does not have
     Docker,
 }
 

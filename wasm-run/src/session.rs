@@ -50,6 +50,8 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     let on_interrupt = printer.clone();
     let listening = Interrupt::listen(move || {
         on_interrupt.clear();
+        // The terminal has written `^C`: what comes next begins on a line of its own.
+        on_interrupt.note("");
         let stop = Stop::new(ErrorKind::Cancelled, "interrupted");
         on_interrupt.object(&json::ended(&Ended::early(Known::default(), stop)));
     });

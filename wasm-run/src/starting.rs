@@ -9,7 +9,7 @@ use runtime::{Metering, Sandbox, SandboxConfig};
 use crate::cache::{identity, private_folder};
 use crate::report::Printer;
 
-const NOTICE: &str = "preparing Python for this machine, once: this takes some seconds";
+const NOTICE: &str = "preparing Python for this machine, once: this takes up to half a minute";
 
 pub struct Starting {
     cache_dir: PathBuf,

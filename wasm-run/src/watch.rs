@@ -13,7 +13,7 @@ use notify::{RecursiveMode, Watcher};
 
 use crate::commands::report_stop;
 use crate::ending::{Exit, Known, Stop};
-use crate::report::human;
+use crate::report::summary;
 use crate::session::Session;
 
 /// Saving a file is often several changes: they are waited for.
@@ -51,7 +51,7 @@ pub fn watch(session: &Session) -> Exit {
             break;
         }
         let shown = session.args.package.display().to_string();
-        session.printer.note(&human::watching(&shown));
+        session.printer.note(&summary::watching(&shown));
         if !wait(session, &changes, seen) {
             break;
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::report_stop;
 use super::run::{self, Call};
 use crate::ending::{Ended, Exit, Known, Stop};
-use crate::report::{human, json as shapes};
+use crate::report::{human, json as shapes, summary};
 use crate::session::Session;
 use crate::starting::Starting;
 
@@ -59,7 +59,7 @@ pub fn bench(session: &Session, calls: u32) -> Exit {
         }
         Ok(Ok(benched)) => {
             session.printer.object(&object(&known, &benched));
-            session.printer.answer(&human::benched(&known, &benched));
+            session.printer.answer(&summary::benched(&known, &benched));
             Exit::Completed
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::report_stop;
 use crate::ending::{Exit, Known, Stop};
-use crate::report::human;
+use crate::report::summary;
 use crate::session::Session;
 
 pub fn check(session: &Session) -> Exit {
@@ -14,7 +14,7 @@ pub fn check(session: &Session) -> Exit {
         Err(stop) => report_stop(&session.printer, known, stop),
         Ok(prepared) => {
             session.printer.object(&object(&prepared));
-            session.printer.answer(&human::checked(&prepared));
+            session.printer.answer(&summary::checked(&prepared));
             Exit::Completed
         }
     }

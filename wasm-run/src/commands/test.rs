@@ -1,12 +1,13 @@
 //! A package's own tests: the manifest's test cases, and `tests/` by pytest.
 
-use package::testing::CaseResult;
+use model::{Engine, ErrorKind};
+use package::testing::{CaseResult, has_tests};
 use package::{Prepared, Report};
 use serde_json::{Value, json};
 
 use super::report_stop;
 use crate::ending::{Exit, Known, Stop};
-use crate::report::{human, json as shapes};
+use crate::report::{json as shapes, summary};
 use crate::session::Session;
 
 pub fn test(session: &Session) -> Exit {
@@ -15,7 +16,7 @@ pub fn test(session: &Session) -> Exit {
         Err(stop) => report_stop(&session.printer, known, stop),
         Ok((prepared, report)) => {
             session.printer.object(&object(&prepared, &report));
-            session.printer.answer(&human::tested(&prepared, &report));
+            session.printer.answer(&summary::tested(&prepared, &report));
             if report.passed() { Exit::Completed } else { Exit::Failed }
         }
     }
@@ -25,11 +26,31 @@ fn tested(session: &Session, known: &mut Known) -> Result<(Prepared, Report), St
     let opened = session.open()?;
     known.version = Some(opened.version.clone());
     let prepared = session.prepare(&opened, true)?;
+    if let Some(stop) = untestable(&prepared) {
+        return Err(stop);
+    }
     let running = session.interrupt.cancellable();
     let options = session.options(running.token.clone(), true);
     let _live = session.printer.live("running the tests");
     let report = package::run_tests(&prepared, session.sandbox.as_ref(), &options)?;
     Ok((prepared, report))
+}
+
+/// Why nothing of a package can be tested here, if there is something to test.
+fn untestable(prepared: &Prepared) -> Option<Stop> {
+    let functions = &prepared.functions;
+    let has_cases = functions.iter().any(|function| !function.spec.test_cases.is_empty());
+    let has_tests = has_cases || has_tests(&prepared.bundle.app);
+    if !has_tests || functions.iter().any(|function| function.engine == Engine::Sandbox) {
+        return None;
+    }
+    let reason = functions.first().map(|function| function.engine_reason.as_str());
+    let message = format!(
+        "the tests need Docker, which wasm-run does not have: {}",
+        reason.unwrap_or_default()
+    );
+    let stop = Stop::new(ErrorKind::EngineUnavailable, message);
+    Some(stop.help("deploy it to a platform that has Docker: it runs them there"))
 }
 
 /// Cases and tests that passed and failed.

@@ -6,21 +6,18 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use model::outcome::{LogEntry, LogLevel};
 use model::{Usage, Violation, Warning};
-use package::testing::CaseResult;
-use package::{Prepared, Problem, Report};
+use package::Problem;
 use serde_json::Value;
 
 use super::{Printer, value};
-use crate::commands::bench::{Benched, PERCENTILES};
-use crate::commands::test::counts;
-use crate::ending::{Ended, Known, Stop};
+use crate::ending::{Ended, Exit, Known, Stop};
 
 pub const DIM: Style = Style::new().dimmed();
 pub const BOLD: Style = Style::new().bold();
 pub const GREEN: Style = AnsiColor::Green.on_default();
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub const RED: Style = AnsiColor::Red.on_default();
-const ERROR: Style = RED.bold();
+pub const ERROR: Style = RED.bold();
 const HELP: Style = AnsiColor::Cyan.on_default();
 
 /// Most violations of one failure that are shown.
@@ -38,7 +35,9 @@ pub fn print_ended(printer: &Printer, ended: &Ended, outputs: Option<&Value>) {
     if let Err(failure) = &ended.result {
         printer.note(&stop(failure));
     }
-    if let Some(spent) = &ended.usage {
+    // What it took to find out that another engine is needed is of no interest.
+    let is_elsewhere = matches!(&ended.result, Err(stop) if stop.exit() == Exit::Unavailable);
+    if let Some(spent) = ended.usage.as_ref().filter(|_| !is_elsewhere) {
         let line = usage(&ended.known, spent);
         if ended.result.is_ok() { printer.answer(&line) } else { printer.note(&line) }
     }
@@ -125,7 +124,7 @@ fn usage(known: &Known, usage: &Usage) -> String {
     format!("{DIM}{}{DIM:#}", parts.join(" · "))
 }
 
-fn milliseconds(ms: f64) -> String {
+pub fn milliseconds(ms: f64) -> String {
     match ms {
         _ if ms >= 10_000.0 => format!("{:.1} s", ms / 1e3),
         _ if ms >= 1_000.0 => format!("{:.2} s", ms / 1e3),
@@ -139,7 +138,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(model::limits::MIB))
 }
 
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -163,129 +162,6 @@ pub fn log(entry: &LogEntry) -> String {
     };
     let message = clean(&entry.message).replace('\n', "\n        ");
     format!("{style}{name:>7}{style:#} {message}")
-}
-
-/// A package that is valid.
-pub fn checked(prepared: &Prepared) -> String {
-    let mut text = String::new();
-    let width = prepared.functions.iter().map(|one| one.spec.id.as_str().len()).max().unwrap_or(0);
-    for function in &prepared.functions {
-        let _ = writeln!(
-            text,
-            "{GREEN}ok{GREEN:#}  {:width$}  {}  {DIM}{}{DIM:#}",
-            function.spec.id.as_str(),
-            function.engine,
-            clean_line(&function.engine_reason)
-        );
-        for message in &function.warnings {
-            let _ = writeln!(text, "    {YELLOW}warning{YELLOW:#} {}", clean(message));
-        }
-    }
-    for message in &prepared.warnings {
-        let _ = writeln!(text, "{YELLOW}warning{YELLOW:#} {}", clean(message));
-    }
-    let _ =
-        write!(text, "{DIM}{} · {}{DIM:#}", clean_line(&prepared.manifest.name), prepared.version);
-    text
-}
-
-/// What the tests gave.
-pub fn tested(prepared: &Prepared, report: &Report) -> String {
-    let mut text = String::new();
-    for one in &report.cases {
-        let _ = writeln!(text, "{}", case(prepared, one));
-    }
-    for id in &report.skipped {
-        let _ = writeln!(text, "{YELLOW}skip{YELLOW:#}  {id}  its test cases need Docker");
-    }
-    for test in report.tests.iter().flat_map(|tests| &tests.tests) {
-        let (style, mark) = match test.outcome.as_str() {
-            "passed" => (GREEN, "ok  "),
-            "skipped" => (YELLOW, "skip"),
-            _ => (ERROR, "FAIL"),
-        };
-        let _ = writeln!(text, "{style}{mark}{style:#}  {}", clean_line(&test.name));
-        if let Some(message) = &test.message {
-            let message = clean(message.trim_end()).replace('\n', "\n        ");
-            let _ = writeln!(text, "        {DIM}{message}{DIM:#}");
-        }
-    }
-    if let Some(failure) = &report.tests_failure {
-        let stop = Stop::from(failure.clone());
-        let _ = writeln!(
-            text,
-            "{ERROR}FAIL{ERROR:#}  tests/ did not run to their end\n{}",
-            self::stop(&stop)
-        );
-    }
-    let (passed, failed) = counts(report);
-    if passed + failed == 0 {
-        let _ = write!(
-            text,
-            "{YELLOW}there are no tests{YELLOW:#}: add `test_cases` to the manifest, or `tests/`"
-        );
-        return text;
-    }
-    let style = if failed == 0 { GREEN } else { ERROR };
-    let _ = write!(
-        text,
-        "{style}{passed} passed, {failed} failed{style:#} {DIM}· {}{DIM:#}",
-        prepared.version
-    );
-    text
-}
-
-fn case(prepared: &Prepared, case: &CaseResult) -> String {
-    let (style, mark) = if case.passed() { (GREEN, "ok  ") } else { (ERROR, "FAIL") };
-    let mut text = format!("{style}{mark}{style:#}  {}  {}", case.function, clean_line(&case.name));
-    if case.passed() {
-        let _ = write!(text, "  {DIM}{}{DIM:#}", milliseconds(case.usage.wall_ms));
-        return text;
-    }
-    if !prepared.manifest.file.is_empty() {
-        let _ = write!(text, "  {DIM}{}:{}{DIM:#}", prepared.manifest.file, case.line);
-    }
-    for one in &case.mismatches {
-        let place = if one.pointer.is_empty() { "(whole)" } else { &one.pointer };
-        let _ =
-            write!(text, "\n      {BOLD}{}{BOLD:#}  {}", clean_line(place), clean(&one.message));
-    }
-    if let Some(failure) = &case.failure {
-        let said = stop(&Stop::from(failure.clone())).replace('\n', "\n      ");
-        let _ = write!(text, "\n      {said}");
-    }
-    text
-}
-
-/// The table of a benchmark.
-pub fn benched(known: &Known, benched: &Benched) -> String {
-    let mut text = format!("{BOLD}{:<12}{BOLD:#}", "phase");
-    for percent in PERCENTILES {
-        let _ = write!(text, "{BOLD}{:>12}{BOLD:#}", format!("p{percent}"));
-    }
-    for phase in &benched.phases {
-        let _ = write!(text, "\n{:<12}", phase.name);
-        for percent in PERCENTILES {
-            let ms = phase.percentile(percent).as_secs_f64() * 1e3;
-            let _ = write!(text, "{:>12}", format!("{ms:.3} ms"));
-        }
-    }
-    let metering = if benched.metered { "metered" } else { "unmetered" };
-    let mut parts = vec![
-        format!("{} cold calls", grouped(benched.calls.into())),
-        format!("{:.0} calls/s", benched.per_second),
-        metering.to_owned(),
-    ];
-    if let Some(fuel) = benched.fuel {
-        parts.push(format!("{} instructions", grouped(fuel)));
-    }
-    parts.extend(known.version.as_ref().map(ToString::to_string));
-    let _ = write!(text, "\n{DIM}{}{DIM:#}", parts.join(" · "));
-    text
-}
-
-pub fn watching(package: &str) -> String {
-    format!("{DIM}watching {} · Ctrl-C ends{DIM:#}", clean_line(package))
 }
 
 /// Text of a package for a terminal: control characters are shown, not obeyed.

@@ -4,6 +4,7 @@
 pub mod human;
 pub mod json;
 mod live;
+pub mod summary;
 mod table;
 pub mod value;
 

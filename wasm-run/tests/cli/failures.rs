@@ -139,6 +139,10 @@ fn docker_is_not_here() {
         package.run(&["--json", "--engine", "sandbox"]).exits(0).json()["engine"],
         "sandbox"
     );
+    // Nor are its tests run, which is told where there are some.
+    assert_eq!(package.run(&["--test"]).exits(0).stderr, "");
+    package.write("tests/test_handler.py", "def test_nothing():\n    pass\n");
+    assert_eq!(package.error(&["--test"], 4)["kind"], "engine_unavailable");
     let plain = Package::single("", ECHO);
     assert_eq!(plain.error(&["--engine", "docker"], 4)["kind"], "engine_unavailable");
     // The inputs are looked at before.

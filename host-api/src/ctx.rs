@@ -8,6 +8,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::sockets::WasiSocketsCtx;
 
 use crate::clock::Clock;
+use crate::files::FileUse;
 use crate::logs::LogSink;
 use crate::random::Random;
 use crate::tmp::Quota;
@@ -40,6 +41,8 @@ pub struct Ctx {
     pub(crate) stderr: wasi::LineBuffer,
     pub(crate) inodes: wasi::Inodes,
     tmp: Arc<Quota>,
+    pub(crate) file_use: FileUse,
+    pub(crate) last_progress: Option<Instant>,
     cancel: CancelToken,
     deadline: Instant,
 }
@@ -80,6 +83,8 @@ impl CtxBuilder {
             stderr: wasi::LineBuffer::new(model::LogLevel::Stderr),
             inodes: wasi::Inodes::new(),
             tmp,
+            file_use: FileUse::default(),
+            last_progress: None,
             cancel: self.cancel,
             deadline: self.started + self.timeout,
         }

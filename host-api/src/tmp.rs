@@ -208,6 +208,9 @@ impl TmpFolder {
     /// Moves an entry, replacing a file by a file or an empty folder by a folder.
     pub fn rename(&self, old: &str, target: &TmpFolder, new: &str) -> Result<(), TmpError> {
         let node = self.get(old).ok_or(TmpError::NotFound)?;
+        if new.len() > MAX_NAME_BYTES {
+            return Err(TmpError::NameTooLong);
+        }
         if let TmpNode::Folder(folder) = &node
             && folder.contains(target)
         {

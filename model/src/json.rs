@@ -4,6 +4,7 @@
 //! is a wrong result: duplicate keys, numbers that no double can hold, and deep nesting
 //! are errors. Numbers keep their text, so a long integer reaches Python unrounded.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -11,6 +12,10 @@ use serde_json::{Map, Number, Value};
 
 /// Deepest nesting of inputs and results, arrays and objects counted alike.
 pub const MAX_DEPTH: usize = 100;
+
+/// Most values in one text, keys not counted. A value takes some hundred bytes of memory
+/// however short its text is.
+pub const MAX_VALUES: usize = 1_000_000;
 
 /// Longest integer, in digits: the limit that Python itself sets for reading one.
 pub const MAX_INTEGER_DIGITS: usize = 4300;
@@ -23,7 +28,8 @@ pub struct JsonError(pub String);
 /// Parses one JSON value and nothing after it.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }
+    let values = Cell::new(0);
+    let value = Strict { depth: 0, values: &values }
         .deserialize(&mut reader)
         .map_err(|error| JsonError(error.to_string()))?;
     reader.end().map_err(|error| JsonError(error.to_string()))?;
@@ -32,33 +38,42 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
 
 /// A value as short text for messages: at most `limit` bytes, cut at a character.
 pub fn excerpt(value: &Value, limit: usize) -> String {
-    let mut text = value.to_string();
-    if text.len() > limit {
-        let end = (0..=limit).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+    cut(&value.to_string(), limit)
+}
+
+/// A text of at most `limit` bytes, cut at a character.
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
     }
-    text
+    let end = (0..=limit).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }
 
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    /// Values read so far, in the whole text.
+    values: &'a Cell<usize>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
             return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH} levels")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, values: self.values })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > MAX_VALUES {
+            return Err(D::Error::custom(format_args!("more than {MAX_VALUES} values")));
+        }
         reader.deserialize_any(self)
     }
 }
@@ -66,7 +81,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
 /// The key under which `serde_json` hands over a number's text.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,6 +118,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(item) = items.next_element_seed(inner)? {
             array.push(item);
         }
+        array.shrink_to_fit();
         Ok(Value::Array(array))
     }
 
@@ -113,7 +129,7 @@ impl<'de> Visitor<'de> for Strict {
                 return number(&entries.next_value::<String>()?);
             }
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
+                return Err(A::Error::custom(format_args!("duplicate key `{}`", cut(&key, 100))));
             }
             let value = entries.next_value_seed(self.deeper()?)?;
             object.insert(key, value);
@@ -163,6 +179,12 @@ mod tests {
         }
         let digits = "9".repeat(MAX_INTEGER_DIGITS + 1);
         assert!(parse(&digits).unwrap_err().to_string().contains("more than 4300 digits"));
+    }
+
+    #[test]
+    fn the_number_of_values_is_bounded() {
+        let text = format!("[{}0]", "[],".repeat(MAX_VALUES));
+        assert!(parse(&text).unwrap_err().to_string().contains("more than 1000000 values"));
     }
 
     #[test]

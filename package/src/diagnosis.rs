@@ -68,10 +68,16 @@ impl Package<'_> {
                     }
                     _ => problem,
                 };
-                mistake(problem.help(format!(
-                    "write `def {}(...)` there, or correct the handler's name",
-                    spec.handler.callable
-                )))
+                let absent = ["has no `", "there is no module"];
+                let help = if absent.iter().any(|text| failure.message.contains(text)) {
+                    format!(
+                        "write `def {}(...)` there, or correct the handler's name",
+                        spec.handler.callable
+                    )
+                } else {
+                    "correct `handler` and `init` in the manifest, or the signatures".to_owned()
+                };
+                mistake(problem.help(help))
             }
             ErrorKind::Exception => {
                 // A dependency may have caught the plain error, and raised its own.

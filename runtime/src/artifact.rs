@@ -63,7 +63,10 @@ fn cached<T>(
     make: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
     open: impl Fn() -> wasmtime::Result<T>,
 ) -> wasmtime::Result<T> {
-    prepare_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    prepare_folder(folder).map_err(|error| {
+        wasmtime::format_err!("the cache folder {}: {error}", folder.display())
+    })?;
     if is_whole(path)
         && let Ok(opened) = open()
     {
@@ -136,13 +139,26 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes the folder, private to this user, or refuses one that others could write to.
 fn prepare_folder(cache: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(cache)?;
-    let metadata = fs::metadata(cache)?;
     let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user || metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other(format!(
-            "{}: the cache folder must belong to this user and be writable by nobody else",
-            cache.display()
-        )));
+    let real = cache.canonicalize()?;
+    for (level, folder) in real.ancestors().enumerate() {
+        let metadata = fs::metadata(folder)?;
+        let others_write = metadata.mode() & 0o022 != 0;
+        // Above the cache, root's folders will do, and shared ones where nobody can move
+        // what is another's.
+        let safe = match (level, metadata.uid()) {
+            (0 | 1, owner) => owner == user && !others_write,
+            (_, owner) => {
+                (owner == user || owner == 0) && (!others_write || metadata.mode() & 0o1000 != 0)
+            }
+        };
+        if !safe {
+            return Err(io::Error::other(format!(
+                "{} must belong to this user, and nobody else may write to it; name another \
+                 folder with MECAPY_CACHE_DIR",
+                folder.display()
+            )));
+        }
     }
     Ok(())
 }

@@ -1,11 +1,19 @@
 //! From how a guest stopped to what its caller is told.
 
 use host_api::{GuestFailure, GuestFailureKind, HostStop};
+use model::json::cut;
 use model::outcome::MissingModule;
 use model::{ErrorKind, ExecutorError, Failure, Limits, Violation};
 use wasmtime::Trap;
 
 use crate::limiter::Limiter;
+
+/// What is kept of the guest's own words: the shim cuts them too, but it is the guest.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+const MAX_TRACEBACK_BYTES: usize = 128 * 1024;
+const MAX_NAME_BYTES: usize = 1024;
+const MAX_VIOLATIONS_BYTES: usize = 1024 * 1024;
+const MAX_VIOLATIONS: usize = 100;
 
 /// Tells a guest's own failure.
 pub fn from_guest(failure: GuestFailure, limiter: &Limiter, limits: &Limits) -> Failure {
@@ -25,19 +33,22 @@ pub fn from_guest(failure: GuestFailure, limiter: &Limiter, limits: &Limits) -> 
         GuestFailureKind::NoHandler => ErrorKind::InvalidPackage,
     };
     let violations = failure.violations.as_deref().map(parse_violations).unwrap_or_default();
+    let class = cut(&failure.class, MAX_NAME_BYTES);
     let message = match failure.kind {
-        GuestFailureKind::Raised if failure.message.is_empty() => failure.class,
-        GuestFailureKind::Raised => format!("{}: {}", failure.class, failure.message),
-        _ => failure.message,
+        GuestFailureKind::Raised if failure.message.is_empty() => class,
+        GuestFailureKind::Raised => {
+            format!("{class}: {}", cut(&failure.message, MAX_MESSAGE_BYTES))
+        }
+        _ => cut(&failure.message, MAX_MESSAGE_BYTES),
     };
     Failure {
         kind,
         message,
-        traceback: failure.traceback,
+        traceback: failure.traceback.map(|text| cut(&text, MAX_TRACEBACK_BYTES)),
         violations,
         missing_module: failure.missing.map(|missing| MissingModule {
-            name: missing.name,
-            file: missing.file,
+            name: cut(&missing.name, MAX_NAME_BYTES),
+            file: missing.file.map(|file| cut(&file, MAX_NAME_BYTES)),
             line: missing.line,
         }),
     }
@@ -45,7 +56,13 @@ pub fn from_guest(failure: GuestFailure, limiter: &Limiter, limits: &Limits) -> 
 
 /// A handler can forge them: what is not violations is no violations.
 fn parse_violations(text: &str) -> Vec<Violation> {
-    serde_json::from_str(text).unwrap_or_default()
+    if text.len() > MAX_VIOLATIONS_BYTES {
+        return Vec::new();
+    }
+    let parsed = model::json::parse(text).ok().and_then(|value| serde_json::from_value(value).ok());
+    let mut violations: Vec<Violation> = parsed.unwrap_or_default();
+    violations.truncate(MAX_VIOLATIONS);
+    violations
 }
 
 /// Tells a trap. What a guest cannot have caused is an error of ours.

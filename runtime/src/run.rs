@@ -69,7 +69,8 @@ pub fn run(
     let mut phases = Phases::default();
     let mut store = new_store(image, stdlib, metering, job, started)?;
     let answer = match use_image(&image.memory, || image.code.instantiate(&mut store)) {
-        Err(error) => Err(error),
+        // No code of the function's has run: what fails here is ours.
+        Err(error) => return Err(ExecutorError::Internal(format!("no instance: {error:#}"))),
         Ok(guest) => {
             phases.instantiate = started.elapsed();
             operate(&guest, &mut store, job, &inputs, &mut phases)

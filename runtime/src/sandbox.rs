@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use host_api::FunctionPre;
 use model::{Engine as EngineKind, Executor, ExecutorError, Job, Outcome, Tree};
@@ -66,7 +66,8 @@ pub struct Sandbox {
 struct Variant {
     metering: Metering,
     engine: OnceLock<wasmtime::Engine>,
-    images: RwLock<Vec<Option<Loaded>>>,
+    /// By seed. Loading one, which may compile, holds up no call of another.
+    images: Vec<Mutex<Option<Loaded>>>,
 }
 
 /// An image that instances can be made of.
@@ -78,7 +79,7 @@ pub struct Loaded {
 
 impl Variant {
     fn new(metering: Metering, flavour: &Flavour) -> Self {
-        let images = RwLock::new(vec![None; flavour.images.len()]);
+        let images = flavour.images.iter().map(|_| Mutex::default()).collect();
         Self { metering, engine: OnceLock::new(), images }
     }
 
@@ -91,12 +92,8 @@ impl Variant {
     }
 
     fn image(&self, config: &SandboxConfig, seed: usize) -> Result<Loaded, SandboxError> {
-        let loaded = self.images.read().unwrap_or_else(PoisonError::into_inner)[seed].clone();
-        if let Some(image) = loaded {
-            return Ok(image);
-        }
-        let mut images = self.images.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(image) = &images[seed] {
+        let mut loaded = self.images[seed].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = &*loaded {
             return Ok(image.clone());
         }
         let engine = self.engine(config)?;
@@ -107,7 +104,7 @@ impl Variant {
         host_api::add_to_linker(&mut linker)?;
         let code = FunctionPre::new(linker.instantiate_pre(&component)?)?;
         let image = Loaded { code, memory };
-        images[seed] = Some(image.clone());
+        *loaded = Some(image.clone());
         Ok(image)
     }
 }

@@ -8,6 +8,7 @@ use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::sync::io::poll::{Host, HostPollable};
 
 use super::retype;
+use crate::MAX_RESOURCES;
 use crate::ctx::Ctx;
 
 /// What a guest waits for.
@@ -30,8 +31,8 @@ impl Ctx {
 
 impl Host for Ctx {
     fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
-        if pollables.is_empty() {
-            wasmtime::bail!("poll of an empty list");
+        if pollables.is_empty() || pollables.len() > MAX_RESOURCES {
+            wasmtime::bail!("poll of {} pollables", pollables.len());
         }
         loop {
             let mut ready = Vec::new();

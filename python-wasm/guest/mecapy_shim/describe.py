@@ -6,7 +6,7 @@ from . import docstring, hints
 from .hints import EMPTY, HandlerError, takes_all
 from .schema import Schemas, json_default
 
-_NOTHING_TOLD = (typing.Any, dict, object, EMPTY)
+_NOTHING_TOLD = (typing.Any, object, EMPTY)
 
 
 def describe(handler):
@@ -120,8 +120,6 @@ def _outputs(hint, doc, inputs):
     """The outputs schema, or None where the return annotation tells nothing."""
     base = hints.unwrap(hint)[0] if hint is not EMPTY else EMPTY
     if base in _NOTHING_TOLD:
-        return None
-    if typing.get_origin(base) is dict and typing.get_args(base)[1] in (typing.Any, object):
         return None
     schemas = Schemas("output")
     schema = schemas.of(hint, "the return value")

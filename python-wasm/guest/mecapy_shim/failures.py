@@ -86,11 +86,23 @@ def _traceback(error):
         found = _TracebackException(
             type(error), error, _authors(error.__traceback__), limit=-MOST_FRAMES, compact=True
         )
+        _without_machinery(found)
         text = "".join(found.format())
     except BaseException:
         return None
     text = text.replace('File "/app/', 'File "').replace('File "/deps/', 'File "deps/')
     return clean(text.rstrip(), MOST_TRACEBACK)
+
+
+def _without_machinery(found):
+    """Takes the import system's own frames out, causes' and contexts' too."""
+    while found is not None:
+        stack = found.stack
+        stack[:] = [frame for frame in stack if not frame.filename.startswith(_MACHINERY)]
+        found = found.__cause__ or found.__context__
+
+
+_MACHINERY = ("<frozen ", "/python/importlib/")
 
 
 def _authors(frame):

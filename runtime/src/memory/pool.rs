@@ -24,6 +24,10 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use super::scan;
 
+/// A memory of which more than this was written is mapped afresh: pages that are copied
+/// back stay the slot's own, and would be scanned and copied after every later call.
+const MAX_RESTORED_BYTES: usize = 4 * 1024 * 1024;
+
 /// A memory that grew by more than this is not kept.
 const MAX_KEPT_GROWTH_BYTES: usize = 16 * 1024 * 1024;
 
@@ -180,8 +184,10 @@ impl Slot {
             self.size = image.len;
         }
         let start = self.base.addr();
+        let mut restored = 0;
         let scanned = scan::written(start..start + image.len, |run| {
             let (from, length) = (run.start - start, run.end - run.start);
+            restored += length;
             // SAFETY: the kernel reports runs within the range asked for, which is the
             // image's length in both mappings; they do not overlap.
             unsafe {
@@ -189,7 +195,8 @@ impl Slot {
             }
         });
         match scanned {
-            Ok(()) => Ok(()),
+            Ok(()) if restored <= MAX_RESTORED_BYTES => Ok(()),
+            Ok(()) => self.map_image(image),
             // An old kernel, or none that tells: slower, and as clean.
             Err(_) => self.map_image(image),
         }
@@ -228,7 +235,7 @@ unsafe impl MemoryCreator for Pool {
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
-        let image = IMAGE.with_borrow(Clone::clone).ok_or("a memory without an image")?;
+        let image = IMAGE.take().ok_or("a memory without an image")?;
         let capacity = reserved.ok_or("a memory without a reservation")?;
         let most = maximum.unwrap_or(capacity).min(capacity);
         if minimum > image.len || image.len > most {

@@ -1,7 +1,7 @@
 //! Which pages of a private mapping were written, as the kernel knows it.
 //!
 //! `PAGEMAP_SCAN` (Linux 6.7): a page that is there, or swapped out, and no longer backed
-//! by the file was written since it was mapped; so was one that is not the zero page.
+//! by the file was written since it was mapped.
 
 #![allow(unsafe_code)]
 
@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::process::{Pid, getpid};
 
 /// Runs of written pages fetched by one request.
 const RUNS: usize = 256;
@@ -19,7 +20,6 @@ const RUNS: usize = 256;
 const IS_FILE: u64 = 1 << 2;
 const IS_PRESENT: u64 = 1 << 3;
 const IS_SWAPPED: u64 = 1 << 4;
-const IS_ZERO_PAGE: u64 = 1 << 5;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -68,12 +68,17 @@ unsafe impl Ioctl for PagemapScan<'_> {
     }
 }
 
-static PAGEMAP: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/pagemap").ok());
+/// The file, and the process whose memory it tells of: after a fork it is the parent's.
+static PAGEMAP: LazyLock<Option<(File, Pid)>> =
+    LazyLock::new(|| Some((File::open("/proc/self/pagemap").ok()?, getpid())));
 
 /// Calls `each` with every run of written pages within a range of addresses of this
 /// process. An error says that the kernel cannot tell.
 pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::Result<()> {
-    let pagemap = PAGEMAP.as_ref().ok_or(io::Errno::NOSYS)?;
+    let (pagemap, process) = PAGEMAP.as_ref().ok_or(io::Errno::NOSYS)?;
+    if *process != getpid() {
+        return Err(io::Errno::NOSYS);
+    }
     let mut start = range.start;
     while start < range.end {
         let mut runs = [Run::default(); RUNS];
@@ -83,8 +88,8 @@ pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::R
             end: range.end as u64,
             runs: runs.as_mut_ptr().addr() as u64,
             runs_len: RUNS as u64,
-            category_inverted: IS_FILE | IS_ZERO_PAGE,
-            category_mask: IS_FILE | IS_ZERO_PAGE,
+            category_inverted: IS_FILE,
+            category_mask: IS_FILE,
             category_anyof_mask: IS_PRESENT | IS_SWAPPED,
             ..Request::default()
         };

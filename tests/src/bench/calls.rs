@@ -52,6 +52,8 @@ struct Measured {
     whole: Times,
 }
 
+type OnePhase = fn(&Phases) -> Duration;
+
 /// Prints the tables; answers with the p50 of a whole call, unmetered and metered, in µs.
 pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
     let measured = [false, true].map(|metered| on_worker(sandbox, scale, metered));
@@ -59,7 +61,7 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
         &format!("A small handler, fresh instance each, {} calls (µs)", scale.calls),
         &["phase", "p50", "p95", "p99", "metered p50", "p95", "p99", "ratio"],
     );
-    let phases: [(&str, fn(&Phases) -> Duration); 4] = [
+    let phases: [(&str, OnePhase); 4] = [
         ("instantiate", |phases| phases.instantiate),
         ("load", |phases| phases.load),
         ("call", |phases| phases.call),

@@ -68,7 +68,7 @@ impl Package<'_> {
                     }
                     _ => problem,
                 };
-                let absent = ["has no `", "there is no module"];
+                let absent = ["has no `", "has no function", "there is no module"];
                 let help = if absent.iter().any(|text| failure.message.contains(text)) {
                     format!(
                         "write `def {}(...)` there, or correct the handler's name",

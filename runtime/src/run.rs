@@ -64,6 +64,15 @@ pub fn run(
         });
     }
 
+    if job.cancel.is_cancelled() {
+        return Ok(Outcome {
+            result: Err(Failure::new(ErrorKind::Cancelled, "the call was cancelled")),
+            logs: Default::default(),
+            warnings: Vec::new(),
+            usage: Usage::default(),
+        });
+    }
+
     let started = Instant::now();
     let cpu_started = thread_cpu();
     let mut phases = Phases::default();

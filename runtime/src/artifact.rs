@@ -64,9 +64,8 @@ fn cached<T>(
     open: impl Fn() -> wasmtime::Result<T>,
 ) -> wasmtime::Result<T> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    prepare_folder(folder).map_err(|error| {
-        wasmtime::format_err!("the cache folder {}: {error}", folder.display())
-    })?;
+    prepare_folder(folder)
+        .map_err(|error| wasmtime::format_err!("the cache folder {}: {error}", folder.display()))?;
     if is_whole(path)
         && let Ok(opened) = open()
     {

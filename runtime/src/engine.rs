@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Whether instructions are counted.
 ///
-/// Counting costs a third of the speed of plain Python loops (see docs/performance.md), and most calls do
+/// Counting costs plain Python about a fifth of its time (see docs/performance.md), and most calls do
 /// not need it: their deadline and memory cap hold by other means. So the component is
 /// compiled twice, and a call takes the variant that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -30,4 +30,4 @@ check: setup ## formatting and lints
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 bench: build ## measure the sandbox beside native Python
-	MECAPY_CACHE_DIR=$(TEST_CACHE) $(CARGO) run -p mecapy-tests --bin bench
+	MECAPY_CACHE_DIR=$(TEST_CACHE) target/debug/bench

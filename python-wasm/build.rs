@@ -1,5 +1,6 @@
 //! Builds the Python components: CPython, its native modules and the guest shim, already
-//! initialised, as WebAssembly components; and packs the standard library beside them.
+//! initialised, as WebAssembly components whose core modules are fused; and packs the
+//! standard library beside them.
 //!
 //! Everything comes from crates that Cargo has locked and checked: nothing is downloaded
 //! here, and Cargo keeps the result for as long as the guest's sources stay the same.
@@ -8,13 +9,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use component_fuse::{Additions, fuse, image};
 use componentize_py::{ComponentGenerator, Ctx};
 use walkdir::WalkDir;
 use wasmtime::component::{Linker, ResourceType};
-
-#[path = "strip.rs"]
-mod strip;
 
 /// A component to build: the shim with whatever else its Python path holds.
 struct Flavour {
@@ -27,6 +26,16 @@ struct Flavour {
 /// folder that holds their `*.cpython-314-wasm32-wasi.so`.
 const FLAVOURS: &[Flavour] = &[Flavour { name: "python", python_path: &[] }];
 
+/// What lets the host take and give the whole state of an instance: its globals, and
+/// forgetting of files and streams that are open in the instance alone.
+const ADDITIONS: Additions = Additions {
+    functions: &[
+        ("reset_adapter_state", "reset-adapter"),
+        ("__wasilibc_reset_preopens", "reset-preopens"),
+    ],
+    globals: true,
+};
+
 /// Images of each flavour, which differ only in the interpreter's hash seed.
 const SEEDS: u64 = 2;
 
@@ -35,7 +44,6 @@ const FIRST_SEED: u64 = 0;
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=strip.rs");
     println!("cargo::rerun-if-changed=guest");
     println!("cargo::rerun-if-changed=pack_stdlib.py");
     println!("cargo::rerun-if-changed=../host-api/wit");
@@ -43,22 +51,89 @@ fn main() -> Result<()> {
     let guest = out.join("guest");
     copy_sources(Path::new("guest"), &guest)?;
     pack_stdlib(&out)?;
+    let mut statics = String::new();
     for flavour in FLAVOURS {
         let (site, export) = (guest.join("site"), out.join("export"));
         let mut path = vec![guest.as_path(), site.as_path(), export.as_path()];
         path.extend(flavour.python_path.iter().map(Path::new));
+        let mut built = Vec::new();
         for seed in 0..SEEDS {
             let component = out.join("component.wasm");
             componentize("_mecapy_app", &path, FIRST_SEED + seed, &component)
                 .with_context(|| format!("building {} with seed {seed}", flavour.name))?;
-            let stripped = strip::strip(&fs::read(&component)?)?;
+            built.push(fs::read(&component)?);
             fs::remove_file(&component)?;
-            let target = |part: &str| out.join(format!("{}-{seed}.{part}.zst", flavour.name));
-            write_compressed(&target("wasm"), &stripped.component)?;
-            write_compressed(&target("image"), &stripped.image)?;
         }
+        statics += &write_flavour(&out, flavour.name, &built)?;
     }
+    fs::write(out.join("flavours.rs"), statics)?;
     Ok(())
+}
+
+/// Writes a flavour's components and images, and answers with the statics that hold them.
+fn write_flavour(out: &Path, name: &str, components: &[Vec<u8>]) -> Result<String> {
+    let mut plain = Vec::new();
+    for (seed, component) in components.iter().enumerate() {
+        let taken = image::take(component)?;
+        let (code, memory) = (format!("{name}-{seed}.wasm.zst"), format!("{name}-{seed}.image.zst"));
+        write_compressed(&out.join(&code), &taken.component)?;
+        write_compressed(&out.join(&memory), &taken.image)?;
+        plain.push((code, memory, None));
+    }
+    let fused = match fused(components) {
+        Ok((code, globals)) => {
+            let file = format!("{name}.wasm.zst");
+            write_compressed(&out.join(&file), &code)?;
+            let with_globals = |((_, memory, _), globals): (&(_, String, _), _)| {
+                (file.clone(), memory.clone(), Some(globals))
+            };
+            plain.iter().zip(globals).map(with_globals).collect()
+        }
+        Err(refused) => {
+            println!("cargo::warning=the modules of {name} are not fused: {refused:#}");
+            plain.clone()
+        }
+    };
+    let upper = name.to_uppercase();
+    Ok(flavour_static(&upper, name, &fused)
+        + "#[cfg(feature = \"plain\")]\n"
+        + &flavour_static(&format!("{upper}_PLAIN"), &format!("{name}-plain"), &plain))
+}
+
+/// The code that all of a flavour's images share, and the globals of each.
+fn fused(components: &[Vec<u8>]) -> Result<(Vec<u8>, Vec<Vec<u32>>)> {
+    let mut shared: Option<Vec<u8>> = None;
+    let mut globals = Vec::new();
+    for component in components {
+        let fused = fuse(component, &ADDITIONS)?;
+        let code = image::take(&fused.component)?.component;
+        let first = shared.get_or_insert_with(|| code.clone());
+        ensure!(*first == code, "images of different seeds do not share their code");
+        globals.push(fused.globals);
+    }
+    Ok((shared.context("a flavour without images")?, globals))
+}
+
+/// Component, memory, and globals where they are not the component's own.
+type Parts = (String, String, Option<Vec<u32>>);
+
+fn flavour_static(constant: &str, name: &str, images: &[Parts]) -> String {
+    let include = |file: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))");
+    let mut text = format!(
+        "pub static {constant}: Flavour = Flavour {{ name: {name:?}, images: &[\n"
+    );
+    for (code, memory, globals) in images {
+        let globals = match globals {
+            Some(globals) => format!("Some(&{globals:?})"),
+            None => "None".to_owned(),
+        };
+        text += &format!(
+            "    Image {{ component: {}, memory: {}, globals: {globals} }},\n",
+            include(code),
+            include(memory),
+        );
+    }
+    text + "] };\n"
 }
 
 fn write_compressed(path: &Path, bytes: &[u8]) -> Result<()> {

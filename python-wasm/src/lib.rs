@@ -11,12 +11,16 @@ use std::sync::{Arc, LazyLock};
 use model::Tree;
 use model::files::FileBytes;
 
-/// A component without data of its own, and the memory with which the interpreter in it is
-/// already initialised: an instance works only over that memory. Both zstd-compressed.
+/// A component without data of its own, and the state in which the interpreter in it is
+/// already initialised: an instance works only over that memory.
 #[derive(Debug)]
 pub struct Image {
+    /// zstd-compressed, as the memory.
     component: &'static [u8],
     memory: &'static [u8],
+    /// The mutable globals' values, if the component lets them be set: see
+    /// `component_fuse::SET_GLOBALS`.
+    globals: Option<&'static [u32]>,
 }
 
 /// One kind of Python.
@@ -24,24 +28,13 @@ pub struct Image {
 pub struct Flavour {
     pub name: &'static str,
     /// One image for each hash seed: what `hash` gives is set when an interpreter is
-    /// initialised. The first is the one that deterministic calls use.
+    /// initialised. The first is the one that deterministic calls and snapshots use.
     pub images: &'static [Image],
 }
 
-/// CPython with its standard library and no other native code.
-pub static PYTHON: Flavour = Flavour {
-    name: "python",
-    images: &[
-        Image {
-            component: include_bytes!(concat!(env!("OUT_DIR"), "/python-0.wasm.zst")),
-            memory: include_bytes!(concat!(env!("OUT_DIR"), "/python-0.image.zst")),
-        },
-        Image {
-            component: include_bytes!(concat!(env!("OUT_DIR"), "/python-1.wasm.zst")),
-            memory: include_bytes!(concat!(env!("OUT_DIR"), "/python-1.image.zst")),
-        },
-    ],
-};
+// `PYTHON`: CPython with its standard library and no other native code. With the feature
+// `plain`, `PYTHON_PLAIN`: the same without its modules fused, to compare with.
+include!(concat!(env!("OUT_DIR"), "/flavours.rs"));
 
 /// `major.minor` of the interpreter in every flavour.
 pub const PYTHON_VERSION: (u8, u8) = (3, 14);
@@ -55,6 +48,12 @@ impl Image {
     /// The memory's compressed bytes: what identifies it.
     pub fn memory_id(&self) -> &'static [u8] {
         self.memory
+    }
+
+    /// What the component's mutable globals have to be set to, before anything else is
+    /// called; absent where they are as the component has them.
+    pub fn globals(&self) -> Option<&'static [u32]> {
+        self.globals
     }
 
     pub fn component(&self) -> io::Result<Vec<u8>> {
@@ -112,6 +111,8 @@ mod tests {
         for image in PYTHON.images {
             assert!(image.component().unwrap().starts_with(b"\0asm"));
             assert_eq!(image.memory().unwrap().len() % 65536, 0);
+            assert!(image.globals().is_some(), "the component is not fused");
+            assert_eq!(image.component_id(), PYTHON.images[0].component_id());
         }
     }
 }

@@ -1,0 +1,271 @@
+//! Writes the component again, around the fused module.
+
+use std::collections::HashMap;
+
+use wasm_encoder::reencode::{ReencodeComponent, RoundtripReencoder};
+use wasm_encoder::{
+    Alias, CanonicalFunctionSection, CanonicalOption, Component, ComponentAliasSection,
+    ComponentExportKind, ComponentExportSection, ComponentTypeSection, ComponentValType,
+    ExportKind, InstanceSection, ModuleArg, PrimitiveValType, RawSection,
+};
+use wasmparser::{CanonicalFunction, CanonicalOption as Option_};
+
+use crate::component::{CoreFunction, Part};
+use crate::emit_module::{EARLY, Emitted, LATE, MEMORY, TABLE, export_name};
+use crate::link::Item;
+use crate::plan::{Plan, is_late};
+use crate::sections::COMPONENT_CORE_MODULE;
+use crate::{GLOBAL, Refused, SET_GLOBALS, refuse};
+
+pub fn emit(plan: &Plan, module: &Emitted) -> Result<Vec<u8>, Refused> {
+    let mut writer = Writer {
+        plan,
+        module,
+        out: Component::new(),
+        functions: HashMap::new(),
+        function_count: 0,
+        instances: 0,
+        fused: None,
+        late: Vec::new(),
+    };
+    for part in &plan.linked.component.parts {
+        writer.part(part)?;
+    }
+    if writer.fused.is_none() {
+        return refuse("no function is lifted");
+    }
+    writer.additions();
+    Ok(writer.out.finish())
+}
+
+struct Writer<'w, 'p, 'c, 'a> {
+    plan: &'w Plan<'p, 'c, 'a>,
+    module: &'w Emitted,
+    out: Component,
+    /// Core functions that have been made, and how many indices they took.
+    functions: HashMap<Item, u32>,
+    function_count: u32,
+    /// Core instances so far.
+    instances: u32,
+    /// The fused module's instance, once it is there.
+    fused: Option<u32>,
+    /// Functions that wait for its memory.
+    late: Vec<u32>,
+}
+
+impl Writer<'_, '_, '_, '_> {
+    fn part(&mut self, part: &Part) -> Result<(), Refused> {
+        match part {
+            Part::Section(id, data) => {
+                self.out.section(&RawSection { id: *id, data });
+            }
+            Part::Alias(alias) => {
+                let alias = RoundtripReencoder
+                    .component_alias(alias.clone())
+                    .map_err(|error| Refused(error.to_string()))?;
+                self.out.section(ComponentAliasSection::new().alias(alias));
+            }
+            Part::Canonical(function) if is_late(self.plan.linked, *function) => {
+                if self.fused.is_some() {
+                    return refuse("a function is lowered after one is lifted");
+                }
+                self.late.push(*function);
+            }
+            Part::Canonical(function) => {
+                if self.fused.is_some() {
+                    return refuse("a function is lowered after one is lifted");
+                }
+                self.canonical(*function)?;
+            }
+            Part::Lift { function, type_index, options } => {
+                if self.fused.is_none() {
+                    self.instantiate()?;
+                }
+                let function = self.core_function(*function)?;
+                let options = self.options(options)?;
+                self.out
+                    .section(CanonicalFunctionSection::new().lift(function, *type_index, options));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the function that the component makes, if it is ever called.
+    fn canonical(&mut self, function: u32) -> Result<(), Refused> {
+        if !self.module.indices.contains_key(&Item::Canonical(function)) {
+            return Ok(());
+        }
+        let CoreFunction::Canonical(canonical) =
+            &self.plan.linked.component.functions[function as usize]
+        else {
+            return refuse("a core function that the component does not make");
+        };
+        let mut section = CanonicalFunctionSection::new();
+        match canonical {
+            CanonicalFunction::Lower { func_index, options } => {
+                let options = self.options(options)?;
+                section.lower(*func_index, options);
+            }
+            CanonicalFunction::ResourceNew { resource } => {
+                section.resource_new(*resource);
+            }
+            CanonicalFunction::ResourceDrop { resource } => {
+                section.resource_drop(*resource);
+            }
+            CanonicalFunction::ResourceRep { resource } => {
+                section.resource_rep(*resource);
+            }
+            other => return refuse(format!("the built-in function {other:?}")),
+        }
+        self.out.section(&section);
+        self.functions.insert(Item::Canonical(function), self.function_count);
+        self.function_count += 1;
+        Ok(())
+    }
+
+    /// The modules and their instances, and then the functions that waited for them.
+    fn instantiate(&mut self) -> Result<(), Refused> {
+        let module = self.module;
+        let early: Vec<(String, ExportKind, u32)> = self
+            .plan
+            .canonicals
+            .iter()
+            .filter(|canonical| !is_late(self.plan.linked, canonical.0))
+            .map(|(function, _)| match self.functions.get(&Item::Canonical(*function)) {
+                Some(&index) => Ok((function.to_string(), ExportKind::Func, index)),
+                None => refuse("a function is lowered after the modules are instantiated"),
+            })
+            .collect::<Result<_, _>>()?;
+
+        self.core_module(&module.fused);
+        let mut instances = InstanceSection::new();
+        instances.export_items(early);
+        let early = self.next_instance();
+        let mut arguments = vec![(EARLY, ModuleArg::Instance(early))];
+        let shim = module.shim.as_ref().map(|(shim, fixup)| {
+            self.core_module(shim);
+            self.core_module(fixup);
+            instances.instantiate(1, Vec::<(&str, ModuleArg)>::new());
+            self.next_instance()
+        });
+        arguments.extend(shim.map(|shim| (LATE, ModuleArg::Instance(shim))));
+        instances.instantiate(0, arguments);
+        let fused = self.next_instance();
+        self.out.section(&instances);
+        self.fused = Some(fused);
+        let mut aliases = ComponentAliasSection::new();
+        let memory = Alias::CoreInstanceExport {
+            instance: fused,
+            kind: ExportKind::Memory,
+            name: MEMORY,
+        };
+        aliases.alias(memory);
+        if let Some(instance) = shim {
+            let kind = ExportKind::Table;
+            aliases.alias(Alias::CoreInstanceExport { instance, kind, name: TABLE });
+        }
+        self.out.section(&aliases);
+        if shim.is_none() {
+            return Ok(());
+        }
+        let mut fills = vec![(TABLE.to_owned(), ExportKind::Table, 0)];
+        for function in std::mem::take(&mut self.late) {
+            self.canonical(function)?;
+            if let Some(&index) = self.functions.get(&Item::Canonical(function)) {
+                fills.push((function.to_string(), ExportKind::Func, index));
+            }
+        }
+        let mut instances = InstanceSection::new();
+        instances.export_items(fills);
+        let fills = self.next_instance();
+        instances.instantiate(2, [("", ModuleArg::Instance(fills))]);
+        self.next_instance();
+        self.out.section(&instances);
+        Ok(())
+    }
+
+    fn core_module(&mut self, data: &[u8]) {
+        self.out.section(&RawSection { id: COMPONENT_CORE_MODULE, data });
+    }
+
+    fn next_instance(&mut self) -> u32 {
+        self.instances += 1;
+        self.instances - 1
+    }
+
+    fn core_function(&mut self, index: u32) -> Result<u32, Refused> {
+        Ok(self.alias(self.plan.core_function(index)?))
+    }
+
+    /// The index of a core function of the fused module, named if it has none yet.
+    fn alias(&mut self, item: Item) -> u32 {
+        if let Some(&known) = self.functions.get(&item) {
+            return known;
+        }
+        let index = self.alias_export(&export_name(self.module.indices[&item]));
+        self.functions.insert(item, index);
+        index
+    }
+
+    fn alias_export(&mut self, name: &str) -> u32 {
+        let instance = self.fused.expect("functions are named after the instance is made");
+        let alias = Alias::CoreInstanceExport { instance, kind: ExportKind::Func, name };
+        self.out.section(ComponentAliasSection::new().alias(alias));
+        self.function_count += 1;
+        self.function_count - 1
+    }
+
+    fn options(&mut self, options: &[Option_]) -> Result<Vec<CanonicalOption>, Refused> {
+        options
+            .iter()
+            .map(|option| {
+                Ok(match option {
+                    Option_::UTF8 => CanonicalOption::UTF8,
+                    Option_::UTF16 => CanonicalOption::UTF16,
+                    Option_::CompactUTF16 => CanonicalOption::CompactUTF16,
+                    Option_::Memory(_) => CanonicalOption::Memory(0),
+                    Option_::Realloc(function) => {
+                        CanonicalOption::Realloc(self.core_function(*function)?)
+                    }
+                    Option_::PostReturn(function) => {
+                        CanonicalOption::PostReturn(self.core_function(*function)?)
+                    }
+                    other => return refuse(format!("the canonical option {other:?}")),
+                })
+            })
+            .collect()
+    }
+
+    /// The exports that the original does not have.
+    fn additions(&mut self) {
+        let component = self.plan.linked.component;
+        let mut added = Vec::new();
+        for (&(_, name), &item) in self.plan.additions.functions.iter().zip(&self.plan.added) {
+            added.push((name.to_owned(), self.alias(item), 0));
+        }
+        let count = self.plan.globals.len();
+        if self.plan.additions.globals {
+            for global in 0..count {
+                let name = format!("{GLOBAL}{global}");
+                added.push((name.clone(), self.alias_export(&name), 1));
+            }
+            added.push((SET_GLOBALS.to_owned(), self.alias_export(SET_GLOBALS), 2));
+        }
+        let u32 = ComponentValType::Primitive(PrimitiveValType::U32);
+        let mut types = ComponentTypeSection::new();
+        let none: [(&str, ComponentValType); 0] = [];
+        types.function().params(none).result(None);
+        types.function().params(none).result(Some(u32));
+        let names: Vec<String> = (0..count).map(|global| format!("value{global}")).collect();
+        types.function().params(names.iter().map(|name| (name.as_str(), u32))).result(None);
+        let mut lifts = CanonicalFunctionSection::new();
+        let mut exports = ComponentExportSection::new();
+        for (at, (name, function, kind)) in added.iter().enumerate() {
+            lifts.lift(*function, component.type_count + kind, []);
+            // An export takes an index of its own, after all those lifted here.
+            let index = component.function_count + at as u32;
+            exports.export(name, ComponentExportKind::Func, index, None);
+        }
+        self.out.section(&types).section(&lifts).section(&exports);
+    }
+}

@@ -1,11 +1,14 @@
 //! A component, read as far as fusing needs it: everything of its core part, the rest as
 //! bytes in their order.
 
+use std::collections::HashSet;
+
 use wasmparser::{
     BinaryReader, CanonicalFunction, CanonicalOption, ComponentAlias, ComponentAliasSectionReader,
     ComponentCanonicalSectionReader, ComponentExportSectionReader, ComponentExternalKind,
-    ComponentImportSectionReader, ComponentTypeRef, ComponentTypeSectionReader, ExternalKind,
-    Instance, InstanceSectionReader, Parser,
+    ComponentImportSectionReader, ComponentInstance, ComponentInstanceSectionReader,
+    ComponentOuterAliasKind, ComponentType, ComponentTypeRef, ComponentTypeSectionReader,
+    ExternalKind, Instance, InstanceSectionReader, Parser, Payload,
 };
 
 use crate::module::{Kind, Module};
@@ -36,6 +39,8 @@ pub struct Component<'a> {
     pub modules: Vec<Module<'a>>,
     pub instances: Vec<Instance<'a>>,
     pub functions: Vec<CoreFunction<'a>>,
+    /// Names of the component's own exports.
+    pub exports: HashSet<&'a str>,
     /// Tables, memories and globals that the component names: instance and export.
     others: [Vec<(u32, &'a str)>; 3],
     /// Sizes of the index spaces of functions and types, to which more can be added.
@@ -67,6 +72,7 @@ pub fn parse(bytes: &[u8]) -> Result<Component<'_>, Refused> {
         modules: Vec::new(),
         instances: Vec::new(),
         functions: Vec::new(),
+        exports: HashSet::new(),
         others: Default::default(),
         function_count: 0,
         type_count: 0,
@@ -89,7 +95,15 @@ impl<'a> Component<'a> {
             }
             sections::COMPONENT_CORE_INSTANCE => {
                 for instance in InstanceSectionReader::new(reader)? {
-                    self.instances.push(instance?);
+                    let instance = instance?;
+                    // What was lifted could be called before these modules filled the memory
+                    // and the table; fused, they all fill them at once.
+                    if matches!(instance, Instance::Instantiate { .. })
+                        && self.parts.iter().any(|part| matches!(part, Part::Lift { .. }))
+                    {
+                        return refuse("a core module is instantiated after a function is lifted");
+                    }
+                    self.instances.push(instance);
                 }
             }
             sections::COMPONENT_ALIAS => {
@@ -111,7 +125,7 @@ impl<'a> Component<'a> {
             }
             sections::COMPONENT_START => return refuse("a start function"),
             _ => {
-                self.count(id, reader)?;
+                self.count(id, body)?;
                 self.parts.push(Part::Section(id, body));
             }
         }
@@ -128,7 +142,7 @@ impl<'a> Component<'a> {
                 self.others[space].push((instance_index, name));
             }
             ComponentAlias::InstanceExport { kind, .. } => {
-                self.count_kind(kind);
+                self.count_kind(kind)?;
                 self.parts.push(Part::Alias(alias));
             }
             ComponentAlias::Outer { .. } => {
@@ -156,37 +170,80 @@ impl<'a> Component<'a> {
         Ok(())
     }
 
-    /// Counts what a section adds to the index spaces of functions and types.
-    fn count(&mut self, id: u8, reader: BinaryReader<'a>) -> Result<(), Refused> {
+    /// Counts what a section adds to the index spaces of functions and types. It is copied,
+    /// so it must not name anything of the core part, whose indices change.
+    fn count(&mut self, id: u8, body: &'a [u8]) -> Result<(), Refused> {
+        let reader = BinaryReader::new(body, 0);
         match id {
             sections::COMPONENT_TYPE => {
-                self.type_count += ComponentTypeSectionReader::new(reader)?.count();
+                for kind in ComponentTypeSectionReader::new(reader)? {
+                    if let ComponentType::Resource { dtor: Some(_), .. } = kind? {
+                        return refuse("a resource with a destructor");
+                    }
+                    self.type_count += 1;
+                }
             }
             sections::COMPONENT_IMPORT => {
                 for import in ComponentImportSectionReader::new(reader)? {
                     match import?.ty {
                         ComponentTypeRef::Func(_) => self.function_count += 1,
                         ComponentTypeRef::Type(_) => self.type_count += 1,
-                        ComponentTypeRef::Module(_) => return refuse("an imported core module"),
+                        ComponentTypeRef::Module(_) => return refuse(PASSED_MODULE),
                         _ => {}
                     }
                 }
             }
             sections::COMPONENT_EXPORT => {
                 for export in ComponentExportSectionReader::new(reader)? {
-                    self.count_kind(export?.kind);
+                    let export = export?;
+                    self.count_kind(export.kind)?;
+                    self.exports.insert(export.name.0);
                 }
             }
+            sections::COMPONENT_INSTANCE => {
+                for instance in ComponentInstanceSectionReader::new(reader)? {
+                    check_instance(&instance?)?;
+                }
+            }
+            sections::COMPONENT_COMPONENT => check_nested(body)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn count_kind(&mut self, kind: ComponentExternalKind) {
+    fn count_kind(&mut self, kind: ComponentExternalKind) -> Result<(), Refused> {
         match kind {
             ComponentExternalKind::Func => self.function_count += 1,
             ComponentExternalKind::Type => self.type_count += 1,
+            ComponentExternalKind::Module => return refuse(PASSED_MODULE),
             _ => {}
         }
+        Ok(())
     }
+}
+
+const PASSED_MODULE: &str = "a core module that is imported, exported or passed on";
+
+fn check_instance(instance: &ComponentInstance) -> Result<(), Refused> {
+    let passes_module = match instance {
+        ComponentInstance::Instantiate { args, .. } => {
+            args.iter().any(|argument| argument.kind == ComponentExternalKind::Module)
+        }
+        ComponentInstance::FromExports(exports) => {
+            exports.iter().any(|export| export.kind == ComponentExternalKind::Module)
+        }
+    };
+    if passes_module { refuse(PASSED_MODULE) } else { Ok(()) }
+}
+
+fn check_nested(component: &[u8]) -> Result<(), Refused> {
+    for payload in Parser::new(0).parse_all(component) {
+        let Payload::ComponentAliasSection(aliases) = payload? else { continue };
+        for alias in aliases {
+            if let ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } = alias? {
+                return refuse(PASSED_MODULE);
+            }
+        }
+    }
+    Ok(())
 }

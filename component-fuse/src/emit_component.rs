@@ -8,6 +8,7 @@ use wasm_encoder::{
     ComponentExportKind, ComponentExportSection, ComponentTypeSection, ComponentValType,
     ExportKind, InstanceSection, ModuleArg, PrimitiveValType, RawSection,
 };
+use wasmparser::names::KebabStr;
 use wasmparser::{CanonicalFunction, CanonicalOption as Option_};
 
 use crate::component::{CoreFunction, Part};
@@ -34,7 +35,7 @@ pub fn emit(plan: &Plan, module: &Emitted) -> Result<Vec<u8>, Refused> {
     if writer.fused.is_none() {
         return refuse("no function is lifted");
     }
-    writer.additions();
+    writer.additions()?;
     Ok(writer.out.finish())
 }
 
@@ -237,7 +238,7 @@ impl Writer<'_, '_, '_, '_> {
     }
 
     /// The exports that the original does not have.
-    fn additions(&mut self) {
+    fn additions(&mut self) -> Result<(), Refused> {
         let component = self.plan.linked.component;
         let mut added = Vec::new();
         for (&(_, name), &item) in self.plan.additions.functions.iter().zip(&self.plan.added) {
@@ -256,16 +257,26 @@ impl Writer<'_, '_, '_, '_> {
         let none: [(&str, ComponentValType); 0] = [];
         types.function().params(none).result(None);
         types.function().params(none).result(Some(u32));
-        let names: Vec<String> = (0..count).map(|global| format!("value{global}")).collect();
-        types.function().params(names.iter().map(|name| (name.as_str(), u32))).result(None);
+        if self.plan.additions.globals {
+            let names: Vec<String> = (0..count).map(|global| format!("value{global}")).collect();
+            types.function().params(names.iter().map(|name| (name.as_str(), u32))).result(None);
+        }
         let mut lifts = CanonicalFunctionSection::new();
         let mut exports = ComponentExportSection::new();
+        let mut taken = component.exports.clone();
         for (at, (name, function, kind)) in added.iter().enumerate() {
+            if KebabStr::new(name).is_none() {
+                return refuse(format!("`{name}` is no name for an export"));
+            }
+            if !taken.insert(name.as_str()) {
+                return refuse(format!("there is an export `{name}` already"));
+            }
             lifts.lift(*function, component.type_count + kind, []);
             // An export takes an index of its own, after all those lifted here.
             let index = component.function_count + at as u32;
             exports.export(name, ComponentExportKind::Func, index, None);
         }
         self.out.section(&types).section(&lifts).section(&exports);
+        Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub const LATE: &str = "late";
 pub const MEMORY: &str = "memory";
 pub const TABLE: &str = "table";
 
+/// Most parameters that a lifted function is given as such, and not in memory.
+const MAX_SET_GLOBALS: u32 = 16;
+
 pub struct Emitted {
     pub fused: Vec<u8>,
     /// Trampolines for the late functions, and what fills them; absent without such.
@@ -63,6 +66,9 @@ pub fn emit(plan: &Plan) -> Result<Emitted, Refused> {
     if plan.additions.globals {
         let first = indices.len() as u32;
         let count = values.len() as u32;
+        if count > MAX_SET_GLOBALS {
+            return refuse(format!("{count} mutable globals, which no one function can set"));
+        }
         let i32s = |count| vec![wasmparser::ValType::I32; count as usize];
         let getter = types.index(&FuncType::new([], i32s(1)))?;
         for global in 0..count {

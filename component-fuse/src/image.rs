@@ -6,8 +6,9 @@
 //! what was initialised become the same component.
 
 use wasm_encoder::{Encode, Section};
-use wasmparser::{DataKind, MemoryType, Operator, Parser, Payload};
+use wasmparser::{DataKind, MemoryType, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
+use crate::module::number;
 use crate::sections::{
     COMPONENT_CORE_MODULE, MODULE_DATA, MODULE_DATA_COUNT, MODULE_MEMORY, PREAMBLE, push, sections,
 };
@@ -19,8 +20,9 @@ const WASM_PAGE: usize = 64 * 1024;
 const MAX_IMAGE_BYTES: usize = 1 << 30;
 
 pub struct Taken {
-    /// The component without data segments. Its memory asks for one page, whatever the
-    /// image's size: who makes the memory makes it as large as the image.
+    /// The component without data segments. If one module alone uses the memory, it asks
+    /// for one page at most, whatever the image's size: who makes the memory makes it as
+    /// large as the image.
     pub component: Vec<u8>,
     /// The whole initial memory: a whole number of WebAssembly pages.
     pub image: Vec<u8>,
@@ -32,7 +34,12 @@ pub fn take(component: &[u8]) -> Result<Taken, Refused> {
     }
     let mut out = component[..PREAMBLE].to_vec();
     let mut image = None;
-    for (id, body) in sections(component)? {
+    let sections = sections(component)?;
+    let mut modules = sections.iter().filter(|section| section.0 == COMPONENT_CORE_MODULE);
+    // What imports a memory says how large it is at least.
+    let is_shared = modules
+        .try_fold(false, |found, module| Ok::<_, Refused>(found || imports_memory(module.1)?))?;
+    for (id, body) in sections {
         if id != COMPONENT_CORE_MODULE {
             push(&mut out, id, body);
             continue;
@@ -40,14 +47,21 @@ pub fn take(component: &[u8]) -> Result<Taken, Refused> {
         match (memory_image(body)?, &image) {
             (Some((memory, content)), None) => {
                 image = Some(content);
-                push(&mut out, id, &without_data(body, &memory)?);
+                let least = if is_shared { memory.initial } else { memory.initial.min(1) };
+                push(&mut out, id, &without_data(body, &memory, least)?);
             }
             (Some(_), Some(_)) => return refuse("two modules own a memory"),
             (None, _) => push(&mut out, id, body),
         }
     }
     match image {
-        Some(image) => Ok(Taken { component: out, image }),
+        Some(image) => {
+            // An instruction may name a segment that is gone.
+            Validator::new_with_features(WasmFeatures::all())
+                .validate_all(&out)
+                .map_err(|error| Refused::from(error).within("without its data segments"))?;
+            Ok(Taken { component: out, image })
+        }
         None => refuse("no module owns a memory"),
     }
 }
@@ -86,11 +100,10 @@ fn memory_image(module: &[u8]) -> Result<Option<(MemoryType, Vec<u8>)>, Refused>
                     let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
                         return refuse("a passive data segment");
                     };
-                    let Operator::I32Const { value } = offset_expr.get_operators_reader().read()?
-                    else {
+                    let Some(start) = number(&offset_expr)? else {
                         return refuse("a data segment at an offset that is not constant");
                     };
-                    let start = value as u32 as usize;
+                    let start = start as usize;
                     match content.get_mut(start..start + segment.data.len()) {
                         Some(target) => target.copy_from_slice(segment.data),
                         None => return refuse("a data segment beyond the memory"),
@@ -103,7 +116,21 @@ fn memory_image(module: &[u8]) -> Result<Option<(MemoryType, Vec<u8>)>, Refused>
     Ok(found)
 }
 
-fn without_data(module: &[u8], memory: &MemoryType) -> Result<Vec<u8>, Refused> {
+fn imports_memory(module: &[u8]) -> Result<bool, Refused> {
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::ImportSection(imports) = payload? {
+            for import in imports.into_imports() {
+                if matches!(import?.ty, TypeRef::Memory(_)) {
+                    return Ok(true);
+                }
+            }
+            break;
+        }
+    }
+    Ok(false)
+}
+
+fn without_data(module: &[u8], memory: &MemoryType, least: u64) -> Result<Vec<u8>, Refused> {
     let mut out = module[..PREAMBLE].to_vec();
     for (id, body) in sections(module)? {
         match id {
@@ -111,7 +138,7 @@ fn without_data(module: &[u8], memory: &MemoryType) -> Result<Vec<u8>, Refused> 
             MODULE_MEMORY => {
                 let mut memories = wasm_encoder::MemorySection::new();
                 memories.memory(wasm_encoder::MemoryType {
-                    minimum: 1,
+                    minimum: least,
                     maximum: memory.maximum,
                     memory64: false,
                     shared: false,

@@ -1,5 +1,6 @@
 //! What each import of each core module stands for, found through instances and aliases.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use wasmparser::{ConstExpr, FuncType, Instance, Operator};
@@ -37,6 +38,8 @@ pub struct Linked<'c, 'a> {
     /// Modules with an instance that are fused, in the order of their instances.
     pub order: Vec<u32>,
     shim: Option<Shim>,
+    /// What is known of the globals so far: each may be given as a sum of others, twice.
+    initial: RefCell<HashMap<Item, Constant>>,
 }
 
 struct Shim {
@@ -53,6 +56,7 @@ impl<'c, 'a> Linked<'c, 'a> {
             arguments: component.modules.iter().map(|_| None).collect(),
             order: Vec::new(),
             shim: None,
+            initial: RefCell::default(),
         };
         for instance in &component.instances {
             let Instance::Instantiate { module_index, args } = instance else { continue };
@@ -70,30 +74,37 @@ impl<'c, 'a> Linked<'c, 'a> {
     }
 
     fn find_shim(&mut self) -> Result<(), Refused> {
-        let shims: Vec<u32> =
-            self.order.iter().copied().filter(|&module| is_shim(self.module(module))).collect();
-        let &[module] = shims.as_slice() else {
-            return if shims.is_empty() { Ok(()) } else { refuse("several shims") };
-        };
-        for &other in &self.order {
-            let Some(entries) = fixup(self.module(other))? else { continue };
-            if self.item(other, Kind::Table, 0)? != (Item::Own { module, index: 0 }) {
-                continue;
-            }
-            if self.shim.is_some() {
-                return refuse("several modules fill the shim's table");
+        let mut found: Option<Shim> = None;
+        for &module in self.order.iter().filter(|&&module| is_shim(self.module(module))) {
+            // A table that others see too is an ordinary one, and so are its trampolines.
+            let &[filler] = self.users_of_table(module)?.as_slice() else { continue };
+            let size = self.module(module).tables[0].initial;
+            let Some(entries) = fixup(self.module(filler), size)? else { continue };
+            if found.is_some() {
+                return refuse("several shims");
             }
             let entries = entries.into_iter().collect();
-            self.shim = Some(Shim { module, fixup: other, entries });
+            found = Some(Shim { module, fixup: filler, entries });
         }
-        match &self.shim {
-            None => refuse("nothing fills the shim's table"),
-            Some(shim) => {
-                let gone = [shim.module, shim.fixup];
-                self.order.retain(|module| !gone.contains(module));
-                Ok(())
+        if let Some(shim) = &found {
+            self.order.retain(|&module| module != shim.module && module != shim.fixup);
+        }
+        self.shim = found;
+        Ok(())
+    }
+
+    /// The modules that import a module's table.
+    fn users_of_table(&self, owner: u32) -> Result<Vec<u32>, Refused> {
+        let table = Item::Own { module: owner, index: 0 };
+        let mut users = Vec::new();
+        for &module in &self.order {
+            for index in 0..self.module(module).import_count(Kind::Table) {
+                if self.item(module, Kind::Table, index)? == table {
+                    users.push(module);
+                }
             }
         }
+        Ok(users)
     }
 
     pub fn module(&self, index: u32) -> &'c Module<'a> {
@@ -117,9 +128,6 @@ impl<'c, 'a> Linked<'c, 'a> {
         index: u32,
         depth: u32,
     ) -> Result<Item, Refused> {
-        if depth > MAX_DEPTH {
-            return refuse("an import that leads back to itself");
-        }
         let Some(&(from, name)) = self.module(module).imports(kind).get(index as usize) else {
             return Ok(Item::Own { module, index });
         };
@@ -148,6 +156,9 @@ impl<'c, 'a> Linked<'c, 'a> {
     }
 
     fn export(&self, instance: u32, kind: Kind, name: &str, depth: u32) -> Result<Item, Refused> {
+        if depth > MAX_DEPTH {
+            return refuse("a chain of re-exports that is too long");
+        }
         let missing = || Refused(format!("there is no {kind:?} `{name}`"));
         match self.component.instances.get(instance as usize).ok_or_else(missing)? {
             Instance::FromExports(exports) => {
@@ -169,6 +180,10 @@ impl<'c, 'a> Linked<'c, 'a> {
                         let Some(&function) = shim.entries.get(&entry) else {
                             return refuse(format!("nothing fills the shim's entry {entry}"));
                         };
+                        let filled = self.module(shim.fixup).function_type(function);
+                        if filled != self.module(module).function_type(index) {
+                            return refuse(format!("the shim's entry {entry} has another type"));
+                        }
                         self.item_within(shim.fixup, kind, function, depth)
                     }
                     _ => self.item_within(module, kind, index, depth),
@@ -187,10 +202,15 @@ impl<'c, 'a> Linked<'c, 'a> {
 
     /// What a global holds before anything has run.
     pub fn initial(&self, global: Item) -> Result<Constant, Refused> {
+        if let Some(&known) = self.initial.borrow().get(&global) {
+            return Ok(known);
+        }
         let Item::Own { module, index } = global else { return refuse("a global of no module") };
         let own = self.module(module);
         let own_index = index - own.import_count(Kind::Global);
-        self.constant(module, &own.initial[own_index as usize])
+        let constant = self.constant(module, &own.initial[own_index as usize])?;
+        self.initial.borrow_mut().insert(global, constant);
+        Ok(constant)
     }
 
     pub fn constant(&self, module: u32, expression: &ConstExpr) -> Result<Constant, Refused> {

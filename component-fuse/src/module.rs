@@ -182,6 +182,14 @@ impl<'a> Module<'a> {
     }
 }
 
+/// The value of a constant expression that is nothing but one number.
+pub fn number(expression: &ConstExpr) -> Result<Option<u32>, Refused> {
+    let mut operators = expression.get_operators_reader();
+    let Operator::I32Const { value } = operators.read()? else { return Ok(None) };
+    let ends = matches!(operators.read()?, Operator::End);
+    Ok(ends.then_some(value as u32))
+}
+
 /// Refuses instructions that could see or change what fusing changes.
 pub fn check_operator(operator: &Operator) -> Result<(), Refused> {
     match operator {

@@ -142,11 +142,10 @@ impl<'p, 'c, 'a> Plan<'p, 'c, 'a> {
                     ElementKind::Passive => return refuse("a passive element segment"),
                     ElementKind::Active { offset_expr, .. } => {
                         let start = self.linked.offset(number, offset_expr)?;
-                        for (at, item) in self.element_items(number, &element.items)? {
-                            match self.entries.get_mut(start + at) {
-                                Some(entry) => *entry = item,
-                                None => return refuse("an element segment beyond the table"),
-                            }
+                        let items = self.element_items(number, &element.items)?;
+                        match self.entries.get_mut(start..start + items.len()) {
+                            Some(entries) => entries.copy_from_slice(&items),
+                            None => return refuse("an element segment beyond the table"),
                         }
                     }
                 }
@@ -159,21 +158,21 @@ impl<'p, 'c, 'a> Plan<'p, 'c, 'a> {
         &self,
         module: u32,
         items: &ElementItems,
-    ) -> Result<Vec<(usize, Option<Item>)>, Refused> {
+    ) -> Result<Vec<Option<Item>>, Refused> {
         let function = |index| self.linked.item(module, Kind::Function, index).map(Some);
         let mut found = Vec::new();
         match items.clone() {
             ElementItems::Functions(functions) => {
-                for (at, index) in functions.into_iter().enumerate() {
-                    found.push((at, function(index?)?));
+                for index in functions {
+                    found.push(function(index?)?);
                 }
             }
             ElementItems::Expressions(_, expressions) => {
-                for (at, expression) in expressions.into_iter().enumerate() {
+                for expression in expressions {
                     let mut operators = expression?.get_operators_reader();
                     found.push(match operators.read()? {
-                        Operator::RefFunc { function_index } => (at, function(function_index)?),
-                        Operator::RefNull { .. } => (at, None),
+                        Operator::RefFunc { function_index } => function(function_index)?,
+                        Operator::RefNull { .. } => None,
                         other => return refuse(format!("the element {other:?}")),
                     });
                 }

@@ -6,7 +6,7 @@
 
 use wasmparser::{ElementItems, ElementKind, Operator};
 
-use crate::module::{Kind, Module};
+use crate::module::{Kind, Module, number};
 use crate::{Refused, refuse};
 
 /// The table and the entry that a function calls, if it does nothing else but pass its
@@ -36,12 +36,13 @@ pub fn is_shim(module: &Module) -> bool {
         && module.memories.is_empty()
         && module.globals.is_empty()
         && module.elements.is_empty()
+        && !module.functions.is_empty()
         && (0..module.functions.len() as u32).all(|index| target(module, index).is_some())
 }
 
-/// A module that only fills a table that it imports, with functions that it imports: by
-/// entry, the function's index within it.
-pub fn fixup(module: &Module) -> Result<Option<Vec<(u32, u32)>>, Refused> {
+/// A module that only fills a table of some size that it imports, with functions that it
+/// imports: by entry, the function's index within it.
+pub fn fixup(module: &Module, size: u64) -> Result<Option<Vec<(u32, u32)>>, Refused> {
     let fills = module.imports(Kind::Table).len() == 1
         && module.own_tables() == 0
         && module.bodies.is_empty()
@@ -57,15 +58,17 @@ pub fn fixup(module: &Module) -> Result<Option<Vec<(u32, u32)>>, Refused> {
         let ElementKind::Active { table_index: None | Some(0), offset_expr } = &element.kind else {
             return refuse("a fixup that is not active");
         };
-        let mut offset = offset_expr.get_operators_reader();
-        let Operator::I32Const { value } = offset.read()? else {
+        let Some(start) = number(offset_expr)? else {
             return refuse("a fixup at an offset that is not constant");
         };
         let ElementItems::Functions(functions) = element.items.clone() else {
             return refuse("a fixup of other items than functions");
         };
+        if u64::from(start) + u64::from(functions.count()) > size {
+            return refuse("a fixup beyond the table");
+        }
         for (at, function) in functions.into_iter().enumerate() {
-            entries.push((value as u32 + at as u32, function?));
+            entries.push((start + at as u32, function?));
         }
     }
     Ok(Some(entries))

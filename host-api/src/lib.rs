@@ -40,7 +40,7 @@ mod bindings {
 pub use bindings::mecapy::sandbox::types::{
     Failure as GuestFailure, FailureKind as GuestFailureKind, Handler, LeftOut, MissingModule,
 };
-pub use bindings::{Function, FunctionPre};
+pub use bindings::{Function, FunctionIndices};
 
 /// Most resources (open files, streams, timers) that a call may hold at a time.
 pub const MAX_RESOURCES: usize = 4096;

@@ -20,12 +20,12 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::Metering;
-use crate::memory::Image;
+use crate::memory::{Image, Mapping};
 
 /// Changed whenever the meaning of the cache's files changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// The component of a flavour's image, compiled for this engine.
+/// The component of an image, compiled for this engine.
 pub fn component(
     cache: &Path,
     engine: &Engine,
@@ -38,7 +38,7 @@ pub fn component(
     // Wasmtime's version, compiler settings and the processor's features.
     engine.precompile_compatibility_hash().hash(&mut key);
     key.write(image.component_id());
-    let name = format!("{}-{seed}-{}-{}.cwasm", flavour.name, metering.name(), key.text());
+    let name = format!("{}-{}-{}.cwasm", flavour.name, metering.name(), key.text());
     let path = cache.join(name);
     let make = || engine.precompile_component(&image.component()?);
     // SAFETY: the file lies in a folder that only this user can write to, it was written
@@ -54,7 +54,9 @@ pub fn memory(cache: &Path, flavour: &Flavour, seed: usize) -> wasmtime::Result<
     let mut key = Key::new();
     key.write(image.memory_id());
     let path = cache.join(format!("{}-{seed}-{}.image", flavour.name, key.text()));
-    cached(&path, || Ok(image.memory()?), || Ok(Image::map(File::open(&path)?)?))
+    let globals = image.globals().unwrap_or_default();
+    let open = || Ok(Image::of_base(Arc::new(Mapping::open(&path)?), globals.to_vec())?);
+    cached(&path, || Ok(image.memory()?), open)
 }
 
 /// Opens a file of the cache, made first if it is not there or not whole.

@@ -1,5 +1,6 @@
 //! The two ways in which the component is compiled, and the clock that ends calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Config, Engine, OptLevel, WasmBacktraceDetails};
@@ -34,10 +35,10 @@ impl Metering {
 }
 
 /// An engine with its clock running.
-pub fn new(metering: Metering, instances: usize) -> wasmtime::Result<Engine> {
+pub fn new(metering: Metering, pool: Arc<Pool>) -> wasmtime::Result<Engine> {
     let metered = metering == Metering::Metered;
     let mut config = Config::new();
-    memory::configure(&mut config, Pool::new(instances));
+    memory::configure(&mut config, pool);
     config
         .wasm_component_model(true)
         .consume_fuel(metered)

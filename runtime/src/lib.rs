@@ -5,6 +5,7 @@
 //! Python it runs is `python-wasm`'s.
 
 mod artifact;
+mod code;
 mod engine;
 mod limiter;
 mod memory;
@@ -14,5 +15,6 @@ mod sandbox;
 mod thread;
 
 pub use engine::Metering;
+pub use memory::{PoolConfig, PoolUse};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
 pub use thread::spawn as spawn_worker;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_api::{Ctx, CtxBuilder, Function, GuestFailure, Handler, HostView, LeftOut, Root};
+use host_api::{Ctx, CtxBuilder, GuestFailure, Handler, HostView, LeftOut, Root};
 use model::limits::Phases;
 use model::{
     ErrorKind, ExecutorError, Failure, HandlerRef, Job, Limits, Operation, Outcome, Tree, Usage,
@@ -13,10 +13,10 @@ use serde_json::Value;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::Metering;
+use crate::code::{Code, Guest};
 use crate::limiter::Limiter;
-use crate::memory::{end_of_call, use_image};
+use crate::memory::{Ending, Image, end_of_call};
 use crate::outcome::{from_guest, from_trap};
-use crate::sandbox::Loaded;
 
 /// Largest inputs, as JSON text.
 const MAX_INPUT_BYTES: usize = model::limits::INPUT_BYTES;
@@ -43,7 +43,8 @@ impl HostView for State {
 type Answer<T> = wasmtime::Result<Result<T, GuestFailure>>;
 
 pub fn run(
-    image: &Loaded,
+    code: &Code,
+    image: &Arc<Image>,
     stdlib: &Arc<Tree>,
     metering: Metering,
     job: &Job,
@@ -76,8 +77,8 @@ pub fn run(
     let started = Instant::now();
     let cpu_started = thread_cpu();
     let mut phases = Phases::default();
-    let mut store = new_store(image, stdlib, metering, job, started)?;
-    let answer = match use_image(&image.memory, || image.code.instantiate(&mut store)) {
+    let mut store = new_store(code, image, stdlib, metering, job, started)?;
+    let answer = match code.instantiate(&mut store, image) {
         // No code of the function's has run: what fails here is ours.
         Err(error) => return Err(ExecutorError::Internal(format!("no instance: {error:#}"))),
         Ok(guest) => {
@@ -108,7 +109,7 @@ pub fn run(
 
     let before_drop = Instant::now();
     // A failure that the guest reports itself is a normal return too.
-    end_of_call(store, returned);
+    end_of_call(store, if returned { Ending::Normal } else { Ending::Abnormal });
     phases.drop = before_drop.elapsed();
     Ok(Outcome {
         result,
@@ -126,7 +127,8 @@ pub fn run(
 }
 
 fn new_store(
-    image: &Loaded,
+    code: &Code,
+    image: &Image,
     stdlib: &Arc<Tree>,
     metering: Metering,
     job: &Job,
@@ -149,8 +151,8 @@ fn new_store(
         deterministic: job.deterministic,
     }
     .build();
-    let state = State { ctx, limiter: Limiter::new(job.limits.memory_bytes, image.memory.len()) };
-    let mut store = Store::new(image.code.engine(), state);
+    let state = State { ctx, limiter: Limiter::new(job.limits.memory_bytes, image.len()) };
+    let mut store = Store::new(code.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_epoch_deadline(EPOCHS);
@@ -165,12 +167,13 @@ fn new_store(
 }
 
 fn operate(
-    guest: &Function,
+    guest: &Guest,
     store: &mut Store<State>,
     job: &Job,
     inputs: &str,
     phases: &mut Phases,
 ) -> Answer<String> {
+    let guest = &guest.exports;
     let left_out: Vec<LeftOut> = job
         .bundle
         .left_out

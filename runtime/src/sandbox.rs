@@ -4,16 +4,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use host_api::FunctionPre;
 use model::{Engine as EngineKind, Executor, ExecutorError, Job, Outcome, Tree};
 use python_wasm::{Flavour, PYTHON};
 use rand_core::{OsRng, TryRngCore};
-use wasmtime::component::Linker;
 
+use crate::code::Code;
 use crate::engine::{self, Metering};
-use crate::memory::Image;
-use crate::run::{self, State};
-use crate::{artifact, thread};
+use crate::memory::{Image, Pool, PoolConfig, PoolUse};
+use crate::{artifact, run, thread};
 
 /// Instances alive at a time, unless configured.
 const DEFAULT_INSTANCES: usize = 64;
@@ -25,11 +23,18 @@ pub struct SandboxConfig {
     /// Most instances alive at a time; a job beyond them is told `Unavailable`.
     pub instances: usize,
     pub flavour: &'static Flavour,
+    /// Which memories serve again, and how many are kept.
+    pub memories: PoolConfig,
 }
 
 impl SandboxConfig {
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
-        Self { cache_dir: cache_dir.into(), instances: DEFAULT_INSTANCES, flavour: &PYTHON }
+        Self {
+            cache_dir: cache_dir.into(),
+            instances: DEFAULT_INSTANCES,
+            flavour: &PYTHON,
+            memories: PoolConfig::default(),
+        }
     }
 }
 
@@ -57,56 +62,65 @@ impl From<std::io::Error> for SandboxError {
 pub struct Sandbox {
     config: SandboxConfig,
     stdlib: Arc<Tree>,
+    pool: Arc<Pool>,
     unmetered: Variant,
     metered: Variant,
+    /// The flavour's images, by seed, loaded when first used.
+    images: Vec<Mutex<Option<Arc<Image>>>>,
     running: AtomicUsize,
 }
 
-/// The component compiled in one way: its engine, and its images, loaded when first used.
+/// The component compiled in one way: its engine, and its code, loaded when first used.
 struct Variant {
     metering: Metering,
     engine: OnceLock<wasmtime::Engine>,
-    /// By seed. Loading one, which may compile, holds up no call of another.
-    images: Vec<Mutex<Option<Loaded>>>,
-}
-
-/// An image that instances can be made of.
-#[derive(Clone)]
-pub struct Loaded {
-    pub code: FunctionPre<State>,
-    pub memory: Arc<Image>,
+    /// By seed, of which several may share the first one's code. Loading one, which may
+    /// compile, holds up no call of another.
+    codes: Vec<Mutex<Option<Arc<Code>>>>,
 }
 
 impl Variant {
     fn new(metering: Metering, flavour: &Flavour) -> Self {
-        let images = flavour.images.iter().map(|_| Mutex::default()).collect();
-        Self { metering, engine: OnceLock::new(), images }
+        let codes = flavour.images.iter().map(|_| Mutex::default()).collect();
+        Self { metering, engine: OnceLock::new(), codes }
     }
 
-    fn engine(&self, config: &SandboxConfig) -> Result<&wasmtime::Engine, SandboxError> {
+    fn engine(
+        &self,
+        pool: &Arc<Pool>,
+    ) -> Result<&wasmtime::Engine, SandboxError> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let engine = engine::new(self.metering, config.instances)?;
+        let engine = engine::new(self.metering, pool.clone())?;
         Ok(self.engine.get_or_init(|| engine))
     }
 
-    fn image(&self, config: &SandboxConfig, seed: usize) -> Result<Loaded, SandboxError> {
-        let mut loaded = self.images[seed].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(image) = &*loaded {
-            return Ok(image.clone());
+    fn code(
+        &self,
+        config: &SandboxConfig,
+        pool: &Arc<Pool>,
+        seed: usize,
+    ) -> Result<Arc<Code>, SandboxError> {
+        let first = first_of_component(config.flavour, seed);
+        let mut loaded = self.codes[first].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = &*loaded {
+            return Ok(code.clone());
         }
-        let engine = self.engine(config)?;
+        let engine = self.engine(pool)?;
         let folder = artifact::folder(&config.cache_dir);
         let component = artifact::component(&folder, engine, self.metering, config.flavour, seed)?;
-        let memory = artifact::memory(&folder, config.flavour, seed)?;
-        let mut linker = Linker::new(engine);
-        host_api::add_to_linker(&mut linker)?;
-        let code = FunctionPre::new(linker.instantiate_pre(&component)?)?;
-        let image = Loaded { code, memory };
-        *loaded = Some(image.clone());
-        Ok(image)
+        let code = Arc::new(Code::new(engine, &component)?);
+        *loaded = Some(code.clone());
+        Ok(code)
     }
+}
+
+/// The first seed whose image has the same component.
+fn first_of_component(flavour: &Flavour, seed: usize) -> usize {
+    let id = flavour.images[seed].component_id();
+    let same = |image: &python_wasm::Image| std::ptr::eq(image.component_id(), id);
+    flavour.images.iter().position(same).unwrap_or(seed)
 }
 
 impl Sandbox {
@@ -115,17 +129,26 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         Ok(Self {
             stdlib: python_wasm::stdlib()?,
+            pool: Pool::new(config.memories),
             unmetered: Variant::new(Metering::Unmetered, config.flavour),
             metered: Variant::new(Metering::Metered, config.flavour),
+            images: config.flavour.images.iter().map(|_| Mutex::default()).collect(),
             running: AtomicUsize::new(0),
             config,
         })
     }
 
-    /// Loads every image of a variant, so that no job waits for it.
+    /// Loads all that a variant needs, so that no job waits for it.
     pub fn warm_up(&self, metering: Metering) -> Result<(), SandboxError> {
-        (0..self.config.flavour.images.len())
-            .try_for_each(|seed| self.variant(metering).image(&self.config, seed).map(|_| ()))
+        (0..self.config.flavour.images.len()).try_for_each(|seed| {
+            self.image(seed)?;
+            self.variant(metering).code(&self.config, &self.pool, seed).map(|_| ())
+        })
+    }
+
+    /// What was done with memories so far, and what is kept of them.
+    pub fn memory_use(&self) -> PoolUse {
+        self.pool.usage()
     }
 
     fn variant(&self, metering: Metering) -> &Variant {
@@ -133,6 +156,17 @@ impl Sandbox {
             Metering::Unmetered => &self.unmetered,
             Metering::Metered => &self.metered,
         }
+    }
+
+    fn image(&self, seed: usize) -> Result<Arc<Image>, SandboxError> {
+        let mut loaded = self.images[seed].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = &*loaded {
+            return Ok(image.clone());
+        }
+        let folder = artifact::folder(&self.config.cache_dir);
+        let image = artifact::memory(&folder, self.config.flavour, seed)?;
+        *loaded = Some(image.clone());
+        Ok(image)
     }
 
     fn run_here(&self, job: &Job) -> Result<Outcome, ExecutorError> {
@@ -144,11 +178,11 @@ impl Sandbox {
         };
         // The images differ in the seed of `hash`, which is set when an interpreter starts.
         let seed = if job.deterministic { 0 } else { pick(self.config.flavour.images.len()) };
-        let image = self
-            .variant(metering)
-            .image(&self.config, seed)
-            .map_err(|error| ExecutorError::Internal(error.to_string()))?;
-        run::run(&image, &self.stdlib, metering, job)
+        let internal = |error: SandboxError| ExecutorError::Internal(error.to_string());
+        let code =
+            self.variant(metering).code(&self.config, &self.pool, seed).map_err(internal)?;
+        let image = self.image(seed).map_err(internal)?;
+        run::run(&code, &image, &self.stdlib, metering, job)
     }
 }
 

@@ -20,6 +20,8 @@ const RUNS: usize = 256;
 const IS_FILE: u64 = 1 << 2;
 const IS_PRESENT: u64 = 1 << 3;
 const IS_SWAPPED: u64 = 1 << 4;
+/// The page of zeros that reading memory without content shows.
+const IS_ZERO_PAGE: u64 = 1 << 5;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -72,6 +74,13 @@ unsafe impl Ioctl for PagemapScan<'_> {
 static PAGEMAP: LazyLock<Option<(File, Pid)>> =
     LazyLock::new(|| Some((File::open("/proc/self/pagemap").ok()?, getpid())));
 
+/// Whether the kernel tells which pages were written.
+pub fn is_supported() -> bool {
+    let page = [0_u8; 1];
+    let address = page.as_ptr().addr() & !4095;
+    written(address..address + 4096, |_| {}).is_ok()
+}
+
 /// Calls `each` with every run of written pages within a range of addresses of this
 /// process. An error says that the kernel cannot tell.
 pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::Result<()> {
@@ -88,8 +97,8 @@ pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::R
             end: range.end as u64,
             runs: runs.as_mut_ptr().addr() as u64,
             runs_len: RUNS as u64,
-            category_inverted: IS_FILE,
-            category_mask: IS_FILE,
+            category_inverted: IS_FILE | IS_ZERO_PAGE,
+            category_mask: IS_FILE | IS_ZERO_PAGE,
             category_anyof_mask: IS_PRESENT | IS_SWAPPED,
             ..Request::default()
         };

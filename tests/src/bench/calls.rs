@@ -81,6 +81,7 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
     }
     row("whole call", measured.each_ref().map(|measured| &measured.whole));
     table.print();
+    eprintln!("{:?}", sandbox.memory_use());
 
     throughput(sandbox, scale);
     live(sandbox, scale);

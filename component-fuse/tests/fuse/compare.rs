@@ -1,0 +1,105 @@
+//! Plays a script on a component and on all that can be made of it.
+
+use component_fuse::{Additions, Fused, fuse, image};
+use wasmtime::component::Component;
+
+use crate::host::{Running, engine};
+use crate::image::put_back;
+
+/// Something that has to behave as the original does.
+pub struct Variant {
+    pub name: &'static str,
+    pub component: Vec<u8>,
+    /// What its globals have to be set to before anything else is called.
+    globals: Option<Vec<u32>>,
+}
+
+pub const WITH_GLOBALS: Additions = Additions { functions: &[], globals: true };
+
+/// The component of a text.
+pub fn assemble(wat: &str) -> Vec<u8> {
+    wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Plays a script on the component of a text and on all that is made of it.
+///
+/// A script is what has to come out, line by line: calls with their results or traps, each
+/// with the calls of the host's functions after it. After a trap, a new instance is called.
+pub fn check(wat: &str, script: &str) {
+    check_component(&assemble(wat), script);
+}
+
+pub fn check_component(original: &[u8], script: &str) {
+    let script: String = script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| if line.starts_with('>') { format!("  {line}\n") } else { format!("{line}\n") })
+        .collect();
+    let calls: Vec<&str> = calls(&script);
+    assert_eq!(play(original, None, &calls), script, "the original");
+    for variant in variants(original) {
+        assert_eq!(variant.play(&calls), script, "{}", variant.name);
+    }
+}
+
+pub fn calls(script: &str) -> Vec<&str> {
+    script.lines().filter(|line| !line.starts_with("  >")).collect()
+}
+
+/// Everything that can be made of a component that is fused.
+pub fn variants(original: &[u8]) -> Vec<Variant> {
+    let plain = fused(original, &Additions::default());
+    let with_globals = fused(original, &WITH_GLOBALS);
+    let globals = Some(with_globals.globals);
+    let again = |component| fused(component, &Additions::default()).component;
+    let restored = |component: &[u8]| put_back(&image::take(component).expect("it has a memory"));
+    vec![
+        Variant { name: "fused twice", component: again(&plain.component), globals: None },
+        Variant { name: "image put back", component: restored(&plain.component), globals: None },
+        Variant { name: "fused", component: plain.component, globals: None },
+        Variant {
+            name: "globals set, image put back",
+            component: restored(&with_globals.component),
+            globals: globals.clone(),
+        },
+        Variant {
+            name: "globals set, fused twice",
+            component: again(&with_globals.component),
+            globals: globals.clone(),
+        },
+        Variant { name: "globals set", component: with_globals.component, globals },
+    ]
+}
+
+pub fn fused(original: &[u8], additions: &Additions) -> Fused {
+    fuse(original, additions).unwrap_or_else(|refused| panic!("refused: {refused}"))
+}
+
+impl Variant {
+    pub fn play(&self, calls: &[&str]) -> String {
+        play(&self.component, self.globals.as_deref(), calls)
+    }
+}
+
+/// What calls of a component lead to.
+pub fn play(component: &[u8], globals: Option<&[u32]>, calls: &[&str]) -> String {
+    let component = Component::new(engine(), component).expect("the component compiles");
+    let start = || {
+        let mut running = Running::start(&component).expect("the component starts");
+        if let Some(globals) = globals {
+            running.set_globals(globals);
+        }
+        running
+    };
+    let mut running = start();
+    let mut text = String::new();
+    for call in calls {
+        let played = running.play(call);
+        text += &played.text;
+        if played.trapped {
+            running = start();
+        }
+    }
+    text
+}

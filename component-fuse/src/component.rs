@@ -31,7 +31,11 @@ pub enum Part<'a> {
     Alias(ComponentAlias<'a>),
     /// Index of the core function that it makes.
     Canonical(u32),
-    Lift { function: u32, type_index: u32, options: Box<[CanonicalOption]> },
+    Lift {
+        function: u32,
+        type_index: u32,
+        options: Box<[CanonicalOption]>,
+    },
 }
 
 pub struct Component<'a> {
@@ -134,7 +138,11 @@ impl<'a> Component<'a> {
 
     fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), Refused> {
         match alias {
-            ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, instance_index, name } => {
+            ComponentAlias::CoreInstanceExport {
+                kind: ExternalKind::Func,
+                instance_index,
+                name,
+            } => {
                 self.functions.push(CoreFunction::Export { instance: instance_index, name });
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
@@ -240,7 +248,8 @@ fn check_nested(component: &[u8]) -> Result<(), Refused> {
     for payload in Parser::new(0).parse_all(component) {
         let Payload::ComponentAliasSection(aliases) = payload? else { continue };
         for alias in aliases {
-            if let ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } = alias? {
+            if let ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } = alias?
+            {
                 return refuse(PASSED_MODULE);
             }
         }

@@ -84,8 +84,11 @@ impl Writer<'_, '_, '_, '_> {
                 }
                 let function = self.core_function(*function)?;
                 let options = self.options(options)?;
-                self.out
-                    .section(CanonicalFunctionSection::new().lift(function, *type_index, options));
+                self.out.section(CanonicalFunctionSection::new().lift(
+                    function,
+                    *type_index,
+                    options,
+                ));
             }
         }
         Ok(())
@@ -155,11 +158,8 @@ impl Writer<'_, '_, '_, '_> {
         self.out.section(&instances);
         self.fused = Some(fused);
         let mut aliases = ComponentAliasSection::new();
-        let memory = Alias::CoreInstanceExport {
-            instance: fused,
-            kind: ExportKind::Memory,
-            name: MEMORY,
-        };
+        let memory =
+            Alias::CoreInstanceExport { instance: fused, kind: ExportKind::Memory, name: MEMORY };
         aliases.alias(memory);
         if let Some(instance) = shim {
             let kind = ExportKind::Table;
@@ -251,6 +251,9 @@ impl Writer<'_, '_, '_, '_> {
                 added.push((name.clone(), self.alias_export(&name), 1));
             }
             added.push((SET_GLOBALS.to_owned(), self.alias_export(SET_GLOBALS), 2));
+        }
+        if added.is_empty() {
+            return Ok(());
         }
         let u32 = ComponentValType::Primitive(PrimitiveValType::U32);
         let mut types = ComponentTypeSection::new();

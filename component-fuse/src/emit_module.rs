@@ -28,10 +28,13 @@ pub const TABLE: &str = "table";
 /// Most parameters that a lifted function is given as such, and not in memory.
 const MAX_SET_GLOBALS: u32 = 16;
 
+/// The module of trampolines, and the one that fills their table.
+type Shim = (Vec<u8>, Vec<u8>);
+
 pub struct Emitted {
     pub fused: Vec<u8>,
     /// Trampolines for the late functions, and what fills them; absent without such.
-    pub shim: Option<(Vec<u8>, Vec<u8>)>,
+    pub shim: Option<Shim>,
     /// Index of each item within the fused module.
     pub indices: HashMap<Item, u32>,
     pub globals: Vec<u32>,
@@ -289,7 +292,7 @@ fn names(plan: &Plan, indices: &HashMap<Item, u32>) -> NameSection {
 
 /// The fused module is given functions that need its memory: they are called through a
 /// table of the shim's, which is filled when they exist.
-fn shim(plan: &Plan) -> Result<Option<(Vec<u8>, Vec<u8>)>, Refused> {
+fn shim(plan: &Plan) -> Result<Option<Shim>, Refused> {
     let late: Vec<_> = plan.canonicals.iter().filter(|one| is_late(plan.linked, one.0)).collect();
     if late.is_empty() {
         return Ok(None);

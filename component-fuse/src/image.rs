@@ -45,6 +45,8 @@ pub fn take(component: &[u8]) -> Result<Taken, Refused> {
             continue;
         }
         match (memory_image(body)?, &image) {
+            // Its data may be the other memory's.
+            (Some(_), _) if imports_memory(body)? => return refuse("two memories in one module"),
             (Some((memory, content)), None) => {
                 image = Some(content);
                 let least = if is_shared { memory.initial } else { memory.initial.min(1) };

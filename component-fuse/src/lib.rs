@@ -96,13 +96,15 @@ pub fn fuse(component: &[u8], additions: &Additions) -> Result<Fused, Refused> {
     let plan = plan::Plan::new(&linked, additions)?;
     let module = emit_module::emit(&plan)?;
     let fused = emit_component::emit(&plan, &module)?;
-    validate(&fused).map_err(|error| error.within("the fused component (a defect of the fuser)"))?;
+    validate(&fused)
+        .map_err(|error| error.within("the fused component (a defect of the fuser)"))?;
     Ok(Fused { component: fused, globals: module.globals, summary: plan.summary() })
 }
 
 /// Instructions and types beyond these could mean more than is looked at here.
 fn validate(component: &[u8]) -> Result<(), Refused> {
-    let features = WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::EXTENDED_CONST;
+    let features =
+        WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::EXTENDED_CONST;
     Validator::new_with_features(features).validate_all(component)?;
     Ok(())
 }

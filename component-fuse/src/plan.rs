@@ -42,10 +42,7 @@ pub struct Plan<'p, 'c, 'a> {
 }
 
 impl<'p, 'c, 'a> Plan<'p, 'c, 'a> {
-    pub fn new(
-        linked: &'p Linked<'c, 'a>,
-        additions: &'p Additions<'p>,
-    ) -> Result<Self, Refused> {
+    pub fn new(linked: &'p Linked<'c, 'a>, additions: &'p Additions<'p>) -> Result<Self, Refused> {
         let (memory_owner, memory) = the_memory(linked)?;
         let mut plan = Self {
             linked,

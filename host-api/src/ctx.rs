@@ -43,8 +43,35 @@ pub struct Ctx {
     tmp: Arc<Quota>,
     pub(crate) file_use: FileUse,
     pub(crate) last_progress: Option<Instant>,
+    /// How often the wall clock was read.
+    pub(crate) wall_readings: u64,
+    deterministic: bool,
     cancel: CancelToken,
     deadline: Instant,
+}
+
+/// What of a guest's state is not within its memory, or would be older than its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub random_requests: u64,
+    pub wall_readings: u64,
+    /// Files and folders in `/tmp`.
+    pub tmp_nodes: usize,
+    /// Handles of any kind.
+    pub resources: usize,
+    /// Files and folders that are open, the root apart.
+    pub open_files: usize,
+}
+
+impl Held {
+    /// What was asked since an earlier moment; what is held stays as it is.
+    pub fn since(self, earlier: &Held) -> Self {
+        Self {
+            random_requests: self.random_requests - earlier.random_requests,
+            wall_readings: self.wall_readings - earlier.wall_readings,
+            ..self
+        }
+    }
 }
 
 /// What a context is made of.
@@ -85,6 +112,8 @@ impl CtxBuilder {
             tmp,
             file_use: FileUse::default(),
             last_progress: None,
+            wall_readings: 0,
+            deterministic: self.deterministic,
             cancel: self.cancel,
             deadline: self.started + self.timeout,
         }
@@ -101,6 +130,36 @@ impl Ctx {
         } else {
             None
         }
+    }
+
+    /// The handler is loaded, and its call begins: from here on a deterministic call has
+    /// the same clock and randomness, whether the handler was loaded here or in a snapshot.
+    pub fn begin_call(&mut self) {
+        self.clock.begin_call();
+        if self.deterministic {
+            self.random = Random::seeded();
+        }
+    }
+
+    /// From now on the guest is stopped at another time.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// What the guest asked of the world so far, and holds of it.
+    pub fn held(&mut self) -> Held {
+        let mut held = Held {
+            random_requests: self.random.requests(),
+            wall_readings: self.wall_readings,
+            tmp_nodes: self.tmp.nodes(),
+            resources: 0,
+            open_files: 0,
+        };
+        for entry in self.table.iter_mut() {
+            held.resources += 1;
+            held.open_files += usize::from(wasi::is_open_file(entry));
+        }
+        held
     }
 
     /// Whether the call asked for more of `/tmp` than there is.

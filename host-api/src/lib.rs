@@ -18,7 +18,7 @@ mod vfs;
 mod wasi;
 
 pub use clock::Clock;
-pub use ctx::{Ctx, CtxBuilder, HostStop};
+pub use ctx::{Ctx, CtxBuilder, Held, HostStop};
 pub use logs::LogSink;
 pub use vfs::Root;
 

@@ -7,15 +7,26 @@ use rand_core::{RngCore, SeedableRng};
 pub const MAX_REQUEST_BYTES: u64 = 64 * 1024;
 
 /// ChaCha20, whose output for a seed is fixed across versions and machines.
-pub struct Random(ChaCha20Rng);
+pub struct Random {
+    source: ChaCha20Rng,
+    /// How often the guest asked.
+    requests: u64,
+}
 
 impl Random {
     pub fn fresh() -> Self {
-        Self(ChaCha20Rng::from_os_rng())
+        Self { source: ChaCha20Rng::from_os_rng(), requests: 0 }
     }
 
     pub fn seeded() -> Self {
-        Self(ChaCha20Rng::from_seed(*b"mecapy: deterministic call seed."))
+        Self {
+            source: ChaCha20Rng::from_seed(*b"mecapy: deterministic call seed."),
+            requests: 0,
+        }
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.requests
     }
 
     pub fn bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
@@ -23,11 +34,13 @@ impl Random {
             wasmtime::bail!("{length} random bytes at once: at most {MAX_REQUEST_BYTES}");
         }
         let mut bytes = vec![0; length as usize];
-        self.0.fill_bytes(&mut bytes);
+        self.requests += 1;
+        self.source.fill_bytes(&mut bytes);
         Ok(bytes)
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0.next_u64()
+        self.requests += 1;
+        self.source.next_u64()
     }
 }

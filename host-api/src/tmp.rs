@@ -45,6 +45,11 @@ impl Quota {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Files and folders, `/tmp` itself included.
+    pub fn nodes(&self) -> usize {
+        self.nodes.load(Ordering::Relaxed)
+    }
+
     /// Whether anything was refused for want of room.
     pub fn was_full(&self) -> bool {
         self.refused.load(Ordering::Relaxed)

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CancelToken, Engine, HandlerRef, Limits, LogEntry, Outcome, Tree};
+use crate::{
+    CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, Snapshot, SnapshotRef, Tree,
+};
 
 /// What an engine needs of a package to run its functions.
 #[derive(Debug, Default)]
@@ -138,6 +140,9 @@ pub struct TestResult {
 pub struct Job {
     pub bundle: Arc<Bundle>,
     pub operation: Operation,
+    /// Where a call or a description begins, instead of importing the handler. An engine
+    /// that cannot use it imports the handler.
+    pub snapshot: Option<SnapshotRef>,
     pub limits: Limits,
     /// Fixed clock, seeded randomness, canonical NaNs, metered: the same inputs give
     /// bit-identical outputs and the same fuel on any machine.
@@ -145,6 +150,26 @@ pub struct Job {
     pub files: Arc<dyn CallFiles>,
     pub events: Arc<dyn Events>,
     pub cancel: CancelToken,
+}
+
+/// What a snapshot is made of.
+pub struct SnapshotJob {
+    pub bundle: Arc<Bundle>,
+    pub handler: HandlerRef,
+    /// Inputs that the handler is called with before its state is taken.
+    pub warmup: Vec<Map<String, Value>>,
+    /// For loading, and for each call that warms up.
+    pub limits: Limits,
+    pub cancel: CancelToken,
+}
+
+/// Why a function has no snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NoSnapshot {
+    /// Loading the handler failed, or a call that was to warm it up, by its index.
+    Failed { warmup: Option<usize>, failure: Failure },
+    /// Its calls would not be what they are without, for this reason.
+    Unfit(String),
 }
 
 /// Hears a run as it goes. Called on the thread that runs it: must be quick, must not block.
@@ -213,4 +238,19 @@ pub trait Executor: Send + Sync {
     fn engine(&self) -> Engine;
 
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError>;
+
+    /// As `run`, but tells the outcome as soon as it is known, and returns when what the
+    /// run leaves behind is put in order for the next.
+    fn run_then(
+        &self,
+        job: &Job,
+        tell: &mut dyn FnMut(Outcome),
+    ) -> Result<(), ExecutorError> {
+        self.run(job).map(tell)
+    }
+
+    /// Loads a handler and takes the state in which its calls can begin.
+    fn snapshot(&self, _job: &SnapshotJob) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
+        Ok(Err(NoSnapshot::Unfit("this engine takes none".to_owned())))
+    }
 }

@@ -12,11 +12,16 @@ pub mod json;
 pub mod limits;
 pub mod manifest;
 pub mod outcome;
+pub mod snapshot;
 
 pub use cancel::CancelToken;
-pub use executor::{Bundle, CallFiles, Events, Executor, ExecutorError, FileError, Job, Operation};
+pub use executor::{
+    Bundle, CallFiles, Events, Executor, ExecutorError, FileError, Job, NoSnapshot, Operation,
+    SnapshotJob,
+};
 pub use files::{Tree, TreeError};
 pub use ids::{Checksum, FunctionId, InvalidId, PackageVersion};
 pub use limits::{Limits, Usage};
 pub use manifest::{Engine, EnginePreference, FunctionSpec, HandlerRef, Manifest, TestCase};
 pub use outcome::{ErrorKind, Failure, LogEntry, LogLevel, Logs, Outcome, Violation, Warning};
+pub use snapshot::{Snapshot, SnapshotId, SnapshotRef, SnapshotSource};

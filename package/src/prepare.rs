@@ -221,6 +221,7 @@ impl Sandbox<'_> {
             bundle: bundle.clone(),
             operation,
             limits,
+            snapshot: None,
             deterministic,
             files,
             events,

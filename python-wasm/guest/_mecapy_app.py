@@ -37,6 +37,8 @@ class WitWorld(wit_world.WitWorld):
     load = staticmethod(exports.load)
     call = staticmethod(exports.call)
     describe = staticmethod(exports.describe)
+    settle = staticmethod(exports.settle)
+    wake = staticmethod(exports.wake)
     inspect = staticmethod(exports.inspect)
     test = staticmethod(exports.test)
 

@@ -48,6 +48,16 @@ pub fn component(
     cached(&path, make, open)
 }
 
+/// Names the interpreter that an image is, for what continues it.
+pub fn identity(flavour: &Flavour, seed: usize) -> String {
+    let image = &flavour.images[seed];
+    let mut key = Key::new();
+    key.write(image.component_id());
+    key.write(image.memory_id());
+    image.globals().hash(&mut key);
+    key.text()
+}
+
 /// The memory of a flavour's image.
 pub fn memory(cache: &Path, flavour: &Flavour, seed: usize) -> wasmtime::Result<Arc<Image>> {
     let image = &flavour.images[seed];
@@ -128,7 +138,7 @@ fn is_whole(path: &Path) -> bool {
     check().unwrap_or(false)
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -138,7 +148,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes the folder, private to this user, or refuses one that others could write to.
-fn prepare_folder(cache: &Path) -> io::Result<()> {
+pub fn prepare_folder(cache: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(cache)?;
     let user = rustix::process::geteuid().as_raw();
     let real = cache.canonicalize()?;

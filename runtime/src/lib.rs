@@ -12,6 +12,7 @@ mod memory;
 mod outcome;
 mod run;
 mod sandbox;
+mod snapshot;
 mod thread;
 
 pub use engine::Metering;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_api::{Ctx, CtxBuilder, GuestFailure, Handler, HostView, LeftOut, Root};
+use model::executor::{CallFiles, Events, ImportRef};
 use model::limits::Phases;
 use model::{
-    ErrorKind, ExecutorError, Failure, HandlerRef, Job, Limits, Operation, Outcome, Tree, Usage,
+    Bundle, CancelToken, ErrorKind, ExecutorError, Failure, HandlerRef, Limits, Operation, Outcome,
+    SnapshotJob, Tree, Usage,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
@@ -29,8 +31,16 @@ const EPOCHS: u64 = 1;
 
 /// The data of a call's store.
 pub struct State {
-    ctx: Ctx,
-    limiter: Limiter,
+    pub ctx: Ctx,
+    pub limiter: Limiter,
+}
+
+impl State {
+    /// A call begins, with time of its own.
+    pub fn begin_call(&mut self, timeout: Duration) {
+        self.ctx.begin_call();
+        self.ctx.set_deadline(Instant::now() + timeout);
+    }
 }
 
 impl HostView for State {
@@ -40,15 +50,61 @@ impl HostView for State {
 }
 
 /// What a guest's export gave: its value, its own failure, or a trap.
-type Answer<T> = wasmtime::Result<Result<T, GuestFailure>>;
+pub type Answer<T> = wasmtime::Result<Result<T, GuestFailure>>;
 
+/// What of a job its store needs.
+pub struct Job<'a> {
+    pub bundle: &'a Bundle,
+    pub limits: &'a Limits,
+    pub deterministic: bool,
+    pub files: Arc<dyn CallFiles>,
+    pub events: Arc<dyn Events>,
+    pub cancel: &'a CancelToken,
+}
+
+impl<'a> Job<'a> {
+    fn of(job: &'a model::Job) -> Self {
+        Self {
+            bundle: &job.bundle,
+            limits: &job.limits,
+            deterministic: job.deterministic,
+            files: job.files.clone(),
+            events: job.events.clone(),
+            cancel: &job.cancel,
+        }
+    }
+
+    /// Nobody's call: it has no files, and is deterministic, so that the same package gives
+    /// the same snapshot.
+    pub fn of_snapshot(job: &'a SnapshotJob) -> Self {
+        Self {
+            bundle: &job.bundle,
+            limits: &job.limits,
+            deterministic: true,
+            files: Arc::new(()),
+            events: Arc::new(()),
+            cancel: &job.cancel,
+        }
+    }
+}
+
+/// Where a job's instance begins.
+pub struct Beginning<'a> {
+    pub code: &'a Code,
+    pub image: &'a Arc<Image>,
+    /// Whether the job's handler is loaded in the image.
+    pub loaded: bool,
+    pub metering: Metering,
+}
+
+/// Runs a job; `tell` hears the outcome before the memory is put in order.
 pub fn run(
-    code: &Code,
-    image: &Arc<Image>,
+    beginning: &Beginning,
     stdlib: &Arc<Tree>,
-    metering: Metering,
-    job: &Job,
-) -> Result<Outcome, ExecutorError> {
+    job: &model::Job,
+    tell: &mut dyn FnMut(Outcome),
+) -> Result<(), ExecutorError> {
+    let Beginning { code, image, loaded, metering } = *beginning;
     let inputs = match &job.operation {
         Operation::Call { inputs, .. } => serde_json::to_string(inputs)
             .map_err(|error| ExecutorError::Internal(error.to_string()))?,
@@ -57,37 +113,29 @@ pub fn run(
     if inputs.len() > MAX_INPUT_BYTES {
         let message =
             format!("the inputs are {} bytes of JSON: at most {MAX_INPUT_BYTES}", inputs.len());
-        return Ok(Outcome {
-            result: Err(Failure::new(ErrorKind::InvalidInputs, message)),
-            logs: Default::default(),
-            warnings: Vec::new(),
-            usage: Usage::default(),
-        });
+        tell(not_begun(ErrorKind::InvalidInputs, message));
+        return Ok(());
     }
-
     if job.cancel.is_cancelled() {
-        return Ok(Outcome {
-            result: Err(Failure::new(ErrorKind::Cancelled, "the call was cancelled")),
-            logs: Default::default(),
-            warnings: Vec::new(),
-            usage: Usage::default(),
-        });
+        tell(not_begun(ErrorKind::Cancelled, "the call was cancelled".to_owned()));
+        return Ok(());
     }
 
     let started = Instant::now();
     let cpu_started = thread_cpu();
     let mut phases = Phases::default();
-    let mut store = new_store(code, image, stdlib, metering, job, started)?;
-    let answer = match code.instantiate(&mut store, image) {
+    let mut store = new_store(code, image, stdlib, metering, &Job::of(job), started)?;
+    let (answer, cold) = match code.instantiate(&mut store, image) {
         // No code of the function's has run: what fails here is ours.
         Err(error) => return Err(ExecutorError::Internal(format!("no instance: {error:#}"))),
         Ok(guest) => {
             phases.instantiate = started.elapsed();
-            operate(&guest, &mut store, job, &inputs, &mut phases)
+            let answer = operate(&guest, &mut store, job, loaded, &inputs, &mut phases);
+            (answer, guest.cold || !loaded)
         }
     };
     let fuel = match metering {
-        Metering::Metered => Some(budget(job) - store.get_fuel().unwrap_or(0)),
+        Metering::Metered => Some(budget(&job.limits) - store.get_fuel().unwrap_or(0)),
         Metering::Unmetered => None,
     };
     let returned = answer.is_ok();
@@ -106,12 +154,7 @@ pub fn run(
     };
     let logs = state.ctx.take_logs();
     let peak_memory_bytes = state.limiter.peak_bytes();
-
-    let before_drop = Instant::now();
-    // A failure that the guest reports itself is a normal return too.
-    end_of_call(store, if returned { Ending::Normal } else { Ending::Abnormal });
-    phases.drop = before_drop.elapsed();
-    Ok(Outcome {
+    tell(Outcome {
         result,
         logs,
         warnings: Vec::new(),
@@ -120,13 +163,25 @@ pub fn run(
             wall_ms: milliseconds(started.elapsed()),
             cpu_ms: milliseconds(thread_cpu().saturating_sub(cpu_started)),
             peak_memory_bytes,
-            cold: true,
+            cold,
             phases,
         },
-    })
+    });
+    // A failure that the guest reports itself is a normal return too.
+    end_of_call(store, if returned { Ending::Normal } else { Ending::Abnormal });
+    Ok(())
 }
 
-fn new_store(
+fn not_begun(kind: ErrorKind, message: String) -> Outcome {
+    Outcome {
+        result: Err(Failure::new(kind, message)),
+        logs: Default::default(),
+        warnings: Vec::new(),
+        usage: Usage::default(),
+    }
+}
+
+pub fn new_store(
     code: &Code,
     image: &Image,
     stdlib: &Arc<Tree>,
@@ -161,35 +216,35 @@ fn new_store(
         None => Ok(UpdateDeadline::Continue(EPOCHS)),
     });
     if metering == Metering::Metered {
-        store.set_fuel(budget(job)).map_err(|error| ExecutorError::Internal(error.to_string()))?;
+        fill_up(&mut store, job.limits)?;
     }
     Ok(store)
+}
+
+/// Gives a metered store its whole budget.
+pub fn fill_up(store: &mut Store<State>, limits: &Limits) -> Result<(), ExecutorError> {
+    store.set_fuel(budget(limits)).map_err(|error| ExecutorError::Internal(error.to_string()))
 }
 
 fn operate(
     guest: &Guest,
     store: &mut Store<State>,
-    job: &Job,
+    job: &model::Job,
+    loaded: bool,
     inputs: &str,
     phases: &mut Phases,
 ) -> Answer<String> {
     let guest = &guest.exports;
-    let left_out: Vec<LeftOut> = job
-        .bundle
-        .left_out
-        .iter()
-        .map(|import| LeftOut {
-            name: import.module.clone(),
-            file: import.file.clone(),
-            line: import.line,
-        })
-        .collect();
     let before_load = Instant::now();
     if let Operation::Call { handler, .. } | Operation::Describe { handler } = &job.operation {
-        if let Err(failure) = guest.call_load(&mut *store, &target(handler), &left_out)? {
-            return Ok(Err(failure));
+        if !loaded {
+            let left_out = left_out(&job.bundle);
+            if let Err(failure) = guest.call_load(&mut *store, &target(handler), &left_out)? {
+                return Ok(Err(failure));
+            }
+            phases.load = before_load.elapsed();
         }
-        phases.load = before_load.elapsed();
+        store.data_mut().ctx.begin_call();
     }
     let before_call = Instant::now();
     let answer = match &job.operation {
@@ -199,13 +254,23 @@ fn operate(
             let policy = serde_json::to_string(policy).map_err(wasmtime::Error::new)?;
             guest.call_inspect(&mut *store, &policy)
         }
-        Operation::Test => guest.call_test(&mut *store, &left_out),
+        Operation::Test => guest.call_test(&mut *store, &left_out(&job.bundle)),
     };
     phases.call = before_call.elapsed();
     answer
 }
 
-fn target(handler: &HandlerRef) -> Handler {
+/// The imports that are left out, as the guest is told.
+pub fn left_out(bundle: &Bundle) -> Vec<LeftOut> {
+    let one = |import: &ImportRef| LeftOut {
+        name: import.module.clone(),
+        file: import.file.clone(),
+        line: import.line,
+    };
+    bundle.left_out.iter().map(one).collect()
+}
+
+pub fn target(handler: &HandlerRef) -> Handler {
     Handler {
         path: handler.path.clone(),
         callable: handler.callable.clone(),
@@ -215,7 +280,7 @@ fn target(handler: &HandlerRef) -> Handler {
 
 /// Reads what the guest answered. The handler shares its memory with the shim, so nothing
 /// of it is taken on trust.
-fn read_answer(text: &str, job: &Job) -> Result<Value, Failure> {
+fn read_answer(text: &str, job: &model::Job) -> Result<Value, Failure> {
     if text.len() as u64 > job.limits.output_bytes {
         let message = format!("the result is larger than {} bytes", job.limits.output_bytes);
         return Err(Failure::new(ErrorKind::OutputTooLarge, message));
@@ -231,8 +296,8 @@ fn tmp_note(limits: &Limits) -> String {
     format!(" (the call's /tmp is full: it holds at most {mib} MiB in {nodes} files and folders)")
 }
 
-fn budget(job: &Job) -> u64 {
-    job.limits.fuel.unwrap_or(u64::MAX)
+fn budget(limits: &Limits) -> u64 {
+    limits.fuel.unwrap_or(u64::MAX)
 }
 
 fn thread_cpu() -> Duration {

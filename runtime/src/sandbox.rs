@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use model::{Engine as EngineKind, Executor, ExecutorError, Job, Outcome, Tree};
+use model::{
+    Engine as EngineKind, Executor, ExecutorError, Job, Limits, NoSnapshot, Operation, Outcome,
+    Snapshot, SnapshotJob, Tree,
+};
 use python_wasm::{Flavour, PYTHON};
 use rand_core::{OsRng, TryRngCore};
 
 use crate::code::Code;
 use crate::engine::{self, Metering};
 use crate::memory::{Image, Pool, PoolConfig, PoolUse};
-use crate::{artifact, run, thread};
+use crate::{artifact, run, snapshot, thread};
 
 /// Instances alive at a time, unless configured.
 const DEFAULT_INSTANCES: usize = 64;
@@ -65,6 +68,9 @@ pub struct Sandbox {
     pool: Arc<Pool>,
     unmetered: Variant,
     metered: Variant,
+    snapshots: snapshot::Store,
+    /// Names the first image, which snapshots continue.
+    identity: OnceLock<snapshot::Identity>,
     /// The flavour's images, by seed, loaded when first used.
     images: Vec<Mutex<Option<Arc<Image>>>>,
     running: AtomicUsize,
@@ -133,6 +139,8 @@ impl Sandbox {
             unmetered: Variant::new(Metering::Unmetered, config.flavour),
             metered: Variant::new(Metering::Metered, config.flavour),
             images: config.flavour.images.iter().map(|_| Mutex::default()).collect(),
+            snapshots: snapshot::Store::new(&config.cache_dir),
+            identity: OnceLock::new(),
             running: AtomicUsize::new(0),
             config,
         })
@@ -169,21 +177,73 @@ impl Sandbox {
         Ok(image)
     }
 
-    fn run_here(&self, job: &Job) -> Result<Outcome, ExecutorError> {
-        let _place = Place::take(&self.running, self.config.instances)?;
-        let metering = if job.deterministic || job.limits.fuel.is_some() {
-            Metering::Metered
-        } else {
-            Metering::Unmetered
-        };
-        // The images differ in the seed of `hash`, which is set when an interpreter starts.
-        let seed = if job.deterministic { 0 } else { pick(self.config.flavour.images.len()) };
-        let internal = |error: SandboxError| ExecutorError::Internal(error.to_string());
-        let code =
-            self.variant(metering).code(&self.config, &self.pool, seed).map_err(internal)?;
-        let image = self.image(seed).map_err(internal)?;
-        run::run(&code, &image, &self.stdlib, metering, job)
+    fn identity(&self) -> &snapshot::Identity {
+        self.identity.get_or_init(|| artifact::identity(self.config.flavour, FIRST))
     }
+
+    fn run_here(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
+        let _place = Place::take(&self.running, self.config.instances)?;
+        let metering = metering(&job.limits, job.deterministic);
+        let snapshot = self.snapshot_of(job);
+        // The images differ in the seed of `hash`, which is set when an interpreter starts.
+        let seed = match &snapshot {
+            None if !job.deterministic => pick(self.config.flavour.images.len()),
+            _ => FIRST,
+        };
+        let code = self.code(metering, seed)?;
+        let loaded = snapshot.is_some();
+        let image = match snapshot {
+            Some(image) => image,
+            None => self.image(seed).map_err(internal)?,
+        };
+        let beginning = run::Beginning { code: &code, image: &image, loaded, metering };
+        run::run(&beginning, &self.stdlib, job, tell)
+    }
+
+    fn code(&self, metering: Metering, seed: usize) -> Result<Arc<Code>, ExecutorError> {
+        self.variant(metering).code(&self.config, &self.pool, seed).map_err(internal)
+    }
+
+    /// The image of a job's snapshot, if there is one that can be used.
+    fn snapshot_of(&self, job: &Job) -> Option<Arc<Image>> {
+        let snapshot = job.snapshot.as_ref()?;
+        if !matches!(job.operation, Operation::Call { .. } | Operation::Describe { .. }) {
+            return None;
+        }
+        let base = self.image(FIRST).ok()?;
+        // Without it the handler is imported, as it would be if there were none.
+        self.snapshots.image(snapshot, &base, self.identity(), &self.pool).ok()
+    }
+
+    fn snapshot_here(
+        &self,
+        job: &SnapshotJob,
+    ) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
+        let _place = Place::take(&self.running, self.config.instances)?;
+        let metering = metering(&job.limits, false);
+        let code = self.code(metering, FIRST)?;
+        let image = self.image(FIRST).map_err(internal)?;
+        let made =
+            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, job)?;
+        match made {
+            Ok(bytes) => Ok(Ok(self
+                .snapshots
+                .put(&bytes)
+                .map_err(|error| ExecutorError::Internal(error.to_string()))?)),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+}
+
+/// The image that deterministic calls and snapshots begin with.
+const FIRST: usize = 0;
+
+fn metering(limits: &Limits, deterministic: bool) -> Metering {
+    if deterministic || limits.fuel.is_some() { Metering::Metered } else { Metering::Unmetered }
+}
+
+fn internal(error: SandboxError) -> ExecutorError {
+    ExecutorError::Internal(error.to_string())
 }
 
 /// One of the instances that may be alive at a time.
@@ -215,7 +275,29 @@ impl Executor for Sandbox {
     }
 
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
-        thread::with_guest_stack(|| self.run_here(job))
+        let mut told = None;
+        self.run_then(job, &mut |outcome| told = Some(outcome))?;
+        told.ok_or_else(|| ExecutorError::Internal("a run without an outcome".to_owned()))
+    }
+
+    fn run_then(
+        &self,
+        job: &Job,
+        tell: &mut dyn FnMut(Outcome),
+    ) -> Result<(), ExecutorError> {
+        if thread::fits_a_guest() {
+            return self.run_here(job, tell);
+        }
+        // A thread made for the call ends before its outcome is told: `tell` stays here.
+        let mut told = None;
+        thread::with_guest_stack(|| self.run_here(job, &mut |outcome| told = Some(outcome)))
+            .unwrap_or_else(|error| Err(ExecutorError::Internal(error.to_string())))?;
+        told.into_iter().for_each(tell);
+        Ok(())
+    }
+
+    fn snapshot(&self, job: &SnapshotJob) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
+        thread::with_guest_stack(|| self.snapshot_here(job))
             .unwrap_or_else(|error| Err(ExecutorError::Internal(error.to_string())))
     }
 }

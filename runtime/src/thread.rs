@@ -29,9 +29,14 @@ pub fn spawn<T: Send + 'static>(
     })
 }
 
+/// Whether this thread was made here.
+pub fn fits_a_guest() -> bool {
+    FITS_A_GUEST.get()
+}
+
 /// Runs `body` where a guest fits: here, or on a thread of its own.
 pub fn with_guest_stack<T: Send>(body: impl FnOnce() -> T + Send) -> io::Result<T> {
-    if FITS_A_GUEST.get() {
+    if fits_a_guest() {
         return Ok(body());
     }
     thread::scope(|scope| {

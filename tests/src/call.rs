@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{
     Bundle, CallFiles, CancelToken, Events, Executor, HandlerRef, Job, Limits, Operation, Outcome,
-    Tree,
+    SnapshotJob, SnapshotRef, Tree,
 };
 use runtime::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value};
@@ -30,6 +30,7 @@ pub struct Call {
     pub handler: HandlerRef,
     pub inputs: Map<String, Value>,
     pub limits: Limits,
+    pub snapshot: Option<SnapshotRef>,
     pub deterministic: bool,
     pub cancel: CancelToken,
     pub files: Arc<dyn CallFiles>,
@@ -46,6 +47,7 @@ impl Call {
             handler: HandlerRef::single(),
             inputs: Map::new(),
             limits: Limits { timeout: Duration::from_secs(20), ..Limits::default() },
+            snapshot: None,
             deterministic: false,
             cancel: CancelToken::new(),
             files: Arc::new(()),
@@ -77,6 +79,30 @@ impl Call {
         self
     }
 
+    /// What a snapshot of its handler is made of.
+    pub fn snapshot_job(&self, warmup: &[Value]) -> SnapshotJob {
+        let object = |inputs: &Value| inputs.as_object().expect("inputs are an object").clone();
+        SnapshotJob {
+            bundle: self.bundle.clone(),
+            handler: self.handler.clone(),
+            warmup: warmup.iter().map(object).collect(),
+            limits: self.limits.clone(),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// The same call, begun in a snapshot of its handler.
+    ///
+    /// # Panics
+    /// If there can be none.
+    pub fn from_snapshot(mut self, executor: &dyn Executor) -> Self {
+        match executor.snapshot(&self.snapshot_job(&[])) {
+            Ok(Ok(snapshot)) => self.snapshot = Some(snapshot.into()),
+            other => panic!("no snapshot: {other:?}"),
+        }
+        self
+    }
+
     pub fn job(&self) -> Job {
         Job {
             bundle: self.bundle.clone(),
@@ -85,6 +111,7 @@ impl Call {
                 inputs: self.inputs.clone(),
             },
             limits: self.limits.clone(),
+            snapshot: self.snapshot.clone(),
             deterministic: self.deterministic,
             files: self.files.clone(),
             events: self.events.clone(),

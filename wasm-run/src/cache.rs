@@ -210,6 +210,7 @@ mod tests {
             bundle: Arc::new(Bundle { app: app.into(), ..Bundle::default() }),
             operation,
             limits: Limits::default(),
+            snapshot: None,
             deterministic: false,
             files: Arc::new(()),
             events: Arc::new(()),

@@ -84,9 +84,8 @@ fn single(fields: &str, exports: &[&str]) -> String {
 #[test]
 fn trampolines_lead_to_trampolines() {
     // Entry n leads to n + 1; 29 is a function. The table knows them all.
-    let mut fields = String::from(
-        "(type $unary (func (param i32) (result i32))) (memory 1) (table 30 funcref)",
-    );
+    let mut fields =
+        String::from("(type $unary (func (param i32) (result i32))) (memory 1) (table 30 funcref)");
     for n in 0..29 {
         fields += &format!(
             r#"(func $t{n} (export "t{n}") (param i32) (result i32)

@@ -11,7 +11,7 @@ pub struct Variant {
     pub name: &'static str,
     pub component: Vec<u8>,
     /// What its globals have to be set to before anything else is called.
-    globals: Option<Vec<u32>>,
+    pub globals: Option<Vec<u32>>,
 }
 
 pub const WITH_GLOBALS: Additions = Additions { functions: &[], globals: true };
@@ -52,23 +52,20 @@ pub fn variants(original: &[u8]) -> Vec<Variant> {
     let plain = fused(original, &Additions::default());
     let with_globals = fused(original, &WITH_GLOBALS);
     let globals = Some(with_globals.globals);
-    let again = |component| fused(component, &Additions::default()).component;
+    let again = |component: &[u8]| fused(component, &Additions::default()).component;
     let restored = |component: &[u8]| put_back(&image::take(component).expect("it has a memory"));
+    let variant = |name, component, globals: &Option<Vec<u32>>| Variant {
+        name,
+        component,
+        globals: globals.clone(),
+    };
     vec![
-        Variant { name: "fused twice", component: again(&plain.component), globals: None },
-        Variant { name: "image put back", component: restored(&plain.component), globals: None },
-        Variant { name: "fused", component: plain.component, globals: None },
-        Variant {
-            name: "globals set, image put back",
-            component: restored(&with_globals.component),
-            globals: globals.clone(),
-        },
-        Variant {
-            name: "globals set, fused twice",
-            component: again(&with_globals.component),
-            globals: globals.clone(),
-        },
-        Variant { name: "globals set", component: with_globals.component, globals },
+        variant("fused twice", again(&plain.component), &None),
+        variant("image put back", restored(&plain.component), &None),
+        variant("fused", plain.component, &None),
+        variant("globals set, fused twice", again(&with_globals.component), &globals),
+        variant("globals set, image put back", restored(&with_globals.component), &globals),
+        variant("globals set", with_globals.component, &globals),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use component_fuse::SET_GLOBALS;
 use wasmtime::component::types::{ComponentFunc, Type};
 use wasmtime::component::{Component, Func, Instance, Linker, Resource, ResourceType, Val};
-use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Config, Engine, OptLevel, Store, StoreLimits, StoreLimitsBuilder};
 
 /// Instructions that one instance may run: mangled components may loop for ever.
 const FUEL: u64 = 10_000_000;
@@ -25,13 +25,13 @@ pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut config = Config::new();
-        config.consume_fuel(true);
+        config.consume_fuel(true).cranelift_opt_level(OptLevel::None);
         Engine::new(&config).expect("an engine with fuel")
     })
 }
 
 fn linker() -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine());
+    let mut linker = Linker::<State>::new(engine());
     let mut root = linker.root();
     root.func_wrap("note", |mut store, (value,): (u32,)| {
         store.data_mut().log.push(format!("note {value}"));
@@ -95,9 +95,28 @@ impl Running {
         let arguments = arguments.split_once(") traps").map_or(arguments, |(before, _)| before);
         let function = self.function(name);
         let kind = function.ty(&self.store);
-        let mut results = vec![Val::Bool(false); kind.results().len()];
         let parameters = parse(arguments, &kind);
-        let outcome = function.call(&mut self.store, &parameters, &mut results);
+        self.play_call(name, arguments, function, &parameters)
+    }
+
+    /// The same if there is such a function with such parameters.
+    pub fn try_play(&mut self, line: &str) -> Option<Played> {
+        let (name, arguments) = line.trim_end_matches(')').split_once('(')?;
+        let function = self.instance.get_func(&mut self.store, name)?;
+        let kind = function.ty(&self.store);
+        let is_u32 = kind.params().map(|(_, kind)| kind).eq([Type::U32]);
+        is_u32.then(|| self.play_call(name, arguments, function, &parse(arguments, &kind)))
+    }
+
+    fn play_call(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        function: Func,
+        parameters: &[Val],
+    ) -> Played {
+        let mut results = vec![Val::Bool(false); function.ty(&self.store).results().len()];
+        let outcome = function.call(&mut self.store, parameters, &mut results);
         let (trapped, end) = match outcome {
             Ok(()) => (false, results.iter().map(|value| format!(" = {}", show(value))).collect()),
             Err(error) => (true, format!(" traps: {}", cause(&error))),

@@ -12,7 +12,6 @@ const WASM_PAGE: usize = 64 * 1024;
 /// Ids of sections.
 const COMPONENT_CORE_MODULE: u8 = 1;
 const MODULE_MEMORY: u8 = 5;
-const MODULE_CODE: u8 = 10;
 const MODULE_DATA: u8 = 11;
 
 /// The component with its image as a data segment again.
@@ -33,11 +32,11 @@ pub fn put_back(taken: &Taken) -> Vec<u8> {
             } else {
                 module.section(&RawSection { id, data: body });
             }
-            if id == MODULE_CODE && has_memory {
-                let mut data = DataSection::new();
-                data.active(0, &ConstExpr::i32_const(0), taken.image.iter().copied());
-                module.section(&data);
-            }
+        }
+        if has_memory {
+            let mut data = DataSection::new();
+            data.active(0, &ConstExpr::i32_const(0), taken.image.iter().copied());
+            module.section(&data);
         }
         component.section(&RawSection { id: COMPONENT_CORE_MODULE, data: module.as_slice() });
     }
@@ -107,7 +106,8 @@ fn image_is_the_whole_memory() {
 #[test]
 fn component_is_the_same_whatever_the_image() {
     let one = image::take(&component(r#"(memory 1) (data (i32.const 3) "abc")"#));
-    let other = image::take(&component(r#"(memory 7) (data (i32.const 9) "d") (data (i32.const 9) "e")"#));
+    let other =
+        image::take(&component(r#"(memory 7) (data (i32.const 9) "d") (data (i32.const 9) "e")"#));
     let (one, other) = (one.expect("it has a memory"), other.expect("it has a memory"));
     assert!(one.component == other.component, "the components differ");
     assert_eq!((one.image.len(), other.image.len()), (WASM_PAGE, 7 * WASM_PAGE));
@@ -122,11 +122,31 @@ fn memory_without_a_page() {
 }
 
 #[test]
+fn memory_that_other_modules_import() {
+    // They say how large it is at least, so it stays as large as it was.
+    let component = assemble(
+        r#"(component
+            (core module $owner (memory (export "memory") 3) (data (i32.const 70000) "a"))
+            (core module $user
+                (import "owner" "memory" (memory 2))
+                (func (export "byte") (param i32) (result i32) (i32.load8_u (local.get 0))))
+            (core instance $owner (instantiate $owner))
+            (core instance $user (instantiate $user (with "owner" (instance $owner))))
+            (func (export "byte") (param "at" u32) (result u32)
+                (canon lift (core func $user "byte"))))"#,
+    );
+    let taken = image::take(&component).expect("it has a memory");
+    assert_eq!(taken.image.len(), 3 * WASM_PAGE);
+    let empty = "byte(70000) = 0\nbyte(196608) traps: out of bounds memory access\n";
+    assert_eq!(play(&taken.component, None, &calls(empty)), empty);
+    let script = "byte(70000) = 97\nbyte(196608) traps: out of bounds memory access\n";
+    assert_eq!(play(&put_back(&taken), None, &calls(script)), script);
+}
+
+#[test]
 fn what_has_no_image() {
     let two = |other: &str| {
-        assemble(&format!(
-            "(component (core module (memory 1)) (core module {other}))"
-        ))
+        assemble(&format!("(component (core module {other}) (core module (memory 1)))"))
     };
     let cases: &[(&str, Vec<u8>)] = &[
         ("not a component", b"\0asm\x01\0\0\0".to_vec()),
@@ -138,6 +158,13 @@ fn what_has_no_image() {
             two(r#"(import "" "" (memory 1)) (data (i32.const 0) "a")"#),
         ),
         ("a memory of an unusual kind", component("(memory 20000)")),
+        ("a memory of an unusual kind", component("(memory 1) (memory 1)")),
+        ("a memory of an unusual kind", component("(memory i64 1)")),
+        ("a memory of an unusual kind", component("(memory 1 1 shared)")),
+        (
+            "two memories in one module",
+            two(r#"(import "" "" (memory 1)) (memory 1) (data (i32.const 0) "a")"#),
+        ),
         (
             "a data segment beyond the memory",
             component(r#"(memory 1) (data (i32.const 65536) "a")"#),
@@ -146,9 +173,7 @@ fn what_has_no_image() {
         ("a passive data segment", component(r#"(memory 1) (data "a")"#)),
         (
             "a data segment at an offset that is not constant",
-            component(
-                r#"(memory 1) (data (offset (i32.add (i32.const 1) (i32.const 1))) "a")"#,
-            ),
+            component(r#"(memory 1) (data (offset (i32.add (i32.const 1) (i32.const 1))) "a")"#),
         ),
         (
             "a data segment at an offset that is not constant",

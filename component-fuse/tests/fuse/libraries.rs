@@ -53,8 +53,6 @@ const LIBC: &str = r#"(module
         (i32.store offset=4 (global.get $memory_base)
             (i32.sub (global.get $heap) (global.get $heap_base)))
         (local.get $at))
-    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-        (call $malloc (local.get 3)))
     (func (export "strlen") (param $text i32) (result i32) (local $end i32)
         (local.set $end (local.get $text))
         (block $done (loop $next
@@ -103,6 +101,8 @@ const APP: &str = r#"(module
     (func (export "__wasm_call_ctors")
         (i32.store offset=60 (global.get $memory_base) (call $malloc (i32.const 10))))
 
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+        (call $malloc (local.get 3)))
     (func (export "on_malloc") (param i32)
         (i32.store offset=56 (global.get $memory_base)
             (i32.add (i32.load offset=56 (global.get $memory_base)) (local.get 0))))
@@ -134,8 +134,10 @@ const APP: &str = r#"(module
         (global.set $stack (i32.add (local.get $frame) (i32.const 16)))
         (local.get $frame))
     (func (export "cabi_post_greet") (param i32)
-        (call $note (i32.load offset=4 (local.get 0))))
-    (func (export "allocated") (result i32) (i32.load offset=56 (global.get $memory_base)))
+        (i32.store offset=44 (global.get $memory_base) (i32.load offset=4 (local.get 0))))
+    (func (export "allocated") (result i32)
+        (call $note (i32.load offset=44 (global.get $memory_base)))
+        (i32.load offset=56 (global.get $memory_base)))
     (func (export "peak") (result i32) (i32.load (global.get $peak))))"#;
 
 /// Is opened at run time, and calls back what opened it.
@@ -176,9 +178,10 @@ fn linked() -> Vec<u8> {
             .validate(true)
             .stack_size(4096)
             .use_built_in_libdl(true)
+            // Constructors run in this order.
+            .library("libc.so", &assemble(LIBC), false)?
             .library("libapp.so", &app, false)?
             .library("libplugin.so", &assemble(PLUGIN), true)?
-            .library("libc.so", &assemble(LIBC), false)?
             .encode()
     };
     link().unwrap_or_else(|error| panic!("{error:#}"))
@@ -245,17 +248,17 @@ fn libraries_that_were_initialised() {
              > twice 7
              > twice 100
            allocated() = 10
+             > note 0
            peak() = 16
            call-plugin(0) = 43202
              > twice 0
              > twice 100
            greet("ada") = "hi, ada"
              > log "ada"
-             > note 7
            greet("") = "hi, "
              > log ""
-             > note 4
            allocated() = 24
+             > note 4
            peak() = 40
            call-table(12, 5) = 6
            call-table(13, 5) = 11

@@ -18,9 +18,10 @@ const SHIMMED: &str = r#"(component
         (import "host" "shout" (func $shout (param i32 i32 i32)))
         (memory (export "memory") 1)
         (global $heap (mut i32) (i32.const 1024))
+        (global $reallocs (mut i32) (i32.const 0))
         (data (i32.const 8) "made of: ")
         (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-            (call $note (i32.const 100))
+            (global.set $reallocs (i32.add (global.get $reallocs) (i32.const 1)))
             (global.get $heap)
             (global.set $heap (i32.add (global.get $heap) (local.get 3))))
         (func (export "greet") (param $at i32) (param $length i32) (result i32)
@@ -29,9 +30,11 @@ const SHIMMED: &str = r#"(component
             (call $shout (i32.const 8) (i32.add (local.get $length) (i32.const 9)) (i32.const 0))
             (i32.const 0))
         (func (export "greeted") (param i32)
-            (call $note (i32.load offset=4 (local.get 0)))
+            (i32.store (i32.const 512) (i32.load offset=4 (local.get 0)))
             (global.set $heap (i32.const 1024)))
         (func (export "plus") (param i32 i32) (result i32)
+            (call $note (global.get $reallocs))
+            (call $note (i32.load (i32.const 512)))
             (call $add (local.get 0) (i32.add (local.get 1) (global.get $heap)))))
     (core module $shim
         (type $log (func (param i32 i32)))
@@ -74,20 +77,22 @@ fn texts_in_and_out_through_a_shim() {
     check(
         SHIMMED,
         r#"plus(1, 2) = 1027
+             > note 0
+             > note 0
              > add 1 1026
            greet("ada") = "MADE OF: ADA!"
-             > note 100
              > log "ada"
              > shout "made of: ada"
-             > note 100
+           plus(1, 2) = 1027
+             > note 2
              > note 13
+             > add 1 1026
            greet("") = "MADE OF: !"
-             > note 100
              > log ""
              > shout "made of: "
-             > note 100
-             > note 10
            plus(1, 2) = 1027
+             > note 4
+             > note 10
              > add 1 1026"#,
     );
 }
@@ -95,7 +100,7 @@ fn texts_in_and_out_through_a_shim() {
 #[test]
 fn shims_are_made_anew_for_late_functions_alone() {
     let summary = fused(&assemble(SHIMMED), &Additions::default()).summary;
-    assert_eq!((summary.modules, summary.mutable_globals), (1, 1));
+    assert_eq!((summary.modules, summary.mutable_globals), (1, 2));
     // The shim's table is not the modules' table, which they do not have.
     assert_eq!((summary.table_entries, summary.trampolines), (0, 0));
     assert_eq!((summary.functions_before, summary.functions), (4, 4));
@@ -121,9 +126,9 @@ fn late_functions_without_a_shim() {
                     (call $log (i32.load (i32.const 0)) (i32.load (i32.const 4)))
                     (i32.load (i32.const 0))))
             (core instance $m (instantiate $memory))
-            (core func $log (canon lower (func $log) (memory $m "memory")))
+            (core func $log (canon lower (func $log) (memory (core memory $m "memory"))))
             (core func $shout (canon lower (func $shout)
-                (memory $m "memory") (realloc (func $m "realloc"))))
+                (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))
             (core instance $u (instantiate $user
                 (with "m" (instance $m))
                 (with "h" (instance (export "log" (func $log)) (export "shout" (func $shout))))))
@@ -162,10 +167,10 @@ fn encodings_of_texts() {
                 (func (export "beyond")
                     (call $utf8 (i32.const 65535) (i32.const 2))))
             (core instance $m (instantiate $memory))
-            (core func $utf16 (canon lower (func $log) (memory $m "memory") string-encoding=utf16))
+            (core func $utf16 (canon lower (func $log) (memory (core memory $m "memory")) string-encoding=utf16))
             (core func $compact
-                (canon lower (func $log) (memory $m "memory") string-encoding=latin1+utf16))
-            (core func $utf8 (canon lower (func $log) (memory $m "memory") string-encoding=utf8))
+                (canon lower (func $log) (memory (core memory $m "memory")) string-encoding=latin1+utf16))
+            (core func $utf8 (canon lower (func $log) (memory (core memory $m "memory")) string-encoding=utf8))
             (core instance $u (instantiate $user
                 (with "m" (instance $m))
                 (with "h" (instance
@@ -180,7 +185,7 @@ fn encodings_of_texts() {
              > log "hé"
              > log "hé"
              > log "hé"
-           wrong() traps: invalid utf-8 sequence of 1 bytes from index 1
+           wrong() traps: incomplete utf-8 byte sequence from index 1
            beyond() traps: string pointer/length out of bounds of memory"#,
     );
 }
@@ -254,16 +259,16 @@ fn results_that_are_not_valid_trap_as_before() {
                 (func (export "char") (result i32) (i32.const 0xd800)))
             (core instance $i (instantiate $m))
             (func (export "take") (param "text" string)
-                (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc"))))
+                (canon lift (core func $i "take") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
             (func (export "give") (result string)
-                (canon lift (core func $i "give") (memory $i "memory")))
+                (canon lift (core func $i "give") (memory (core memory $i "memory"))))
             (func (export "unaligned") (result string)
-                (canon lift (core func $i "unaligned") (memory $i "memory")))
+                (canon lift (core func $i "unaligned") (memory (core memory $i "memory"))))
             (func (export "char") (result char)
                 (canon lift (core func $i "char"))))"#,
         r#"take("text") traps: realloc return: beyond end of memory
            give() traps: string pointer/length out of bounds of memory
-           unaligned() traps: pointer not aligned
-           char() traps: integer out of range"#,
+           unaligned() traps: return pointer not aligned
+           char() traps: converted integer out of range for `char`"#,
     );
 }

@@ -6,6 +6,7 @@
 mod additions;
 mod again;
 mod calls;
+mod command;
 mod compare;
 mod globals;
 mod host;

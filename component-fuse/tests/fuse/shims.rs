@@ -54,10 +54,7 @@ fn refused(wat: &str) -> String {
 
 #[test]
 fn shim_filled_with_functions_of_modules() {
-    check(
-        &component("2", "(elem (i32.const 0) $ten $twice)", ""),
-        "zero(5) = 15\none(5) = 10",
-    );
+    check(&component("2", "(elem (i32.const 0) $ten $twice)", ""), "zero(5) = 15\none(5) = 10");
     // Later segments win, as in any table.
     check(
         &component("2", "(elem (i32.const 0) $ten $ten) (elem (i32.const 1) $twice)", ""),
@@ -85,10 +82,7 @@ fn table_of_a_shim_that_others_use() {
 #[test]
 fn shim_that_nothing_fills() {
     let wat = component("2", "(elem (i32.const 0) $ten)", "");
-    assert_eq!(
-        refused(&wat),
-        "core module 1: `1` from `shim`: nothing fills the shim's entry 1"
-    );
+    assert_eq!(refused(&wat), "`1` from `shim`: nothing fills the shim's entry 1");
     // Without anything that fills it, it is a table like any other.
     let wat = component("2", "", "");
     check(&wat, "zero(5) traps: uninitialized element");
@@ -122,7 +116,10 @@ fn table_without_trampolines() {
 #[test]
 fn shims_that_cannot_be_seen_through() {
     let cases = [
-        ("(elem (i32.const 0) $ten $wrong)", "core module 1: `1` from `shim`: the shim's entry 1 has another type"),
+        (
+            "(elem (i32.const 0) $ten $wrong)",
+            "`1` from `shim`: the shim's entry 1 has another type",
+        ),
         ("(elem (i32.const 1) $ten $ten)", "a fixup beyond the table"),
         ("(elem (i32.const -1) $ten $ten)", "a fixup beyond the table"),
         ("(elem (i32.const 3) func)", "a fixup beyond the table"),

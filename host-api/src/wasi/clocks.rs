@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 
 impl wall_clock::Host for Ctx {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        self.wall_readings += 1;
         let now = self.clock.wall();
         Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
     }

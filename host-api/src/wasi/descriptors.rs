@@ -1,5 +1,7 @@
 //! `wasi:filesystem/types`, the `descriptor` resource: an open file or folder.
 
+use std::any::Any;
+
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
@@ -28,6 +30,13 @@ pub type Inodes = std::collections::HashMap<u64, u64>;
 pub struct Descriptor {
     pub place: Place,
     pub writable: bool,
+}
+
+/// Whether an entry of the resource table is a file or folder that the guest opened.
+pub fn is_open_file(entry: &mut (dyn Any + Send)) -> bool {
+    entry
+        .downcast_ref::<Descriptor>()
+        .is_some_and(|descriptor| !matches!(descriptor.place, Place::Root(_)))
 }
 
 fn refused(error: ErrorCode) -> FsError {

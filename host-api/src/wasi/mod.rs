@@ -12,7 +12,7 @@ mod poll;
 mod randomness;
 mod streams;
 
-pub(crate) use descriptors::Inodes;
+pub(crate) use descriptors::{Inodes, is_open_file};
 pub(crate) use streams::LineBuffer;
 
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};

@@ -9,7 +9,7 @@ from json import JSONDecoder
 
 from componentize_py_types import Err
 
-from . import loading
+from . import keeping, loading
 from .check import inspect_package
 from .encode import encode
 from .failures import failure, too_large
@@ -26,6 +26,7 @@ def load(handler, left_out):
         loading.begin()
         loading.leave_out(left_out)
         _handler = loading.find(handler.path, handler.callable, handler.init)
+        keeping.handler_is_loaded()
     except BaseException as error:
         raise Err(failure(error)) from None
 
@@ -33,6 +34,7 @@ def load(handler, left_out):
 def call(inputs, output_limit):
     """Calls the loaded handler."""
     try:
+        loading.begin_call()
         text = encode(_handler.call(_decode(inputs)))
     except BaseException as error:
         raise Err(failure(error)) from None
@@ -47,6 +49,19 @@ def describe():
         return encode(_handler.describe())
     except BaseException as error:
         raise Err(failure(error)) from None
+
+
+def settle():
+    """Readies the interpreter, its handler loaded, to be kept as the start of calls."""
+    try:
+        return encode(keeping.settle())
+    except BaseException as error:
+        raise Err(failure(error)) from None
+
+
+def wake():
+    """Once nothing is open any more: leaves as little as can be to each call."""
+    keeping.wake()
 
 
 def inspect(policy):

@@ -3,11 +3,11 @@
 import ast
 import importlib
 import os
-import random
 import sys
 import time
 from importlib.machinery import FileFinder, SourceFileLoader
 
+from . import randomness
 from .handler import Handler
 
 ROOT = "/app"
@@ -17,11 +17,24 @@ class NoHandler(Exception):
     """The handler is not where the manifest says, or cannot be called."""
 
 
+clock_readings = 0
+"""How often the shim itself read the clock since `begin`."""
+
+
 def begin():
-    """Gives this instance a life of its own: the image has everyone's randomness."""
-    # As many bits as anything can guess; the default asks the host for ten times more.
-    random.seed(os.urandom(32))
+    """Readies the interpreter for loading a package's code."""
+    global clock_readings
+    clock_readings = 0
+    randomness.forget_draws()
+    begin_call()
     os.chdir(ROOT)
+
+
+def begin_call():
+    """Gives a call a life of its own: the interpreter's state may serve others too."""
+    global clock_readings
+    randomness.begin()
+    clock_readings += 1
     sys.modules["logging"]._startTime = time.time_ns()
 
 

@@ -24,9 +24,10 @@ MODULES = """
 
 def prepare():
     """Fills what WASI lacks, imports the usual modules, and forgets the build's paths."""
-    from . import wasi
+    from . import randomness, wasi
 
     wasi.install()
+    randomness.install()
     import importlib
     import importlib.machinery
 

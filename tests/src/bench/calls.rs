@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::Executor;
 use model::limits::Phases;
 use runtime::Sandbox;
 use serde_json::json;
@@ -81,6 +82,32 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
     }
     row("whole call", measured.each_ref().map(|measured| &measured.whole));
     table.print();
+    for metered in [false, true] {
+        let call = small(metered).from_snapshot(&**sandbox);
+        let s2 = sandbox.clone();
+        let (mut phases, mut whole) = worker(move || {
+            let mut phases = Vec::new();
+            let mut whole = Vec::new();
+            for _ in 0..3000 {
+                let started = Instant::now();
+                let mut told = None;
+                s2.run_then(&call.job(), &mut |outcome| told = Some((started.elapsed(), outcome))).unwrap();
+                let (at, outcome) = told.unwrap();
+                assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+                phases.push(outcome.usage.phases);
+                whole.push((at, started.elapsed()));
+            }
+            (phases, whole)
+        });
+        phases.drain(..500);
+        whole.drain(..500);
+        for (name, phase) in phases_of() {
+            let times = Times::new(phases.iter().map(phase));
+            eprintln!("{name} {:?}", times.cells());
+        }
+        eprintln!("told {:?}", Times::new(whole.iter().map(|w| w.0)).cells());
+        eprintln!("done {:?}", Times::new(whole.iter().map(|w| w.1)).cells());
+    }
     eprintln!("{:?}", sandbox.memory_use());
 
     throughput(sandbox, scale);
@@ -195,4 +222,12 @@ def calculate(inputs):
 /// Runs something on a thread like those of a server.
 pub fn worker<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     runtime::spawn_worker("bench", body).expect("a thread").join().expect("no panic")
+}
+
+fn phases_of() -> [(&'static str, OnePhase); 3] {
+    [
+        ("instantiate", |phases| phases.instantiate),
+        ("load", |phases| phases.load),
+        ("call", |phases| phases.call),
+    ]
 }

@@ -108,6 +108,7 @@ impl Call {
                 inputs: self.inputs.clone(),
             },
             limits: self.limits.clone(),
+            snapshot: None,
             deterministic: self.deterministic,
             files: self.files.clone(),
             events: Arc::new(()),

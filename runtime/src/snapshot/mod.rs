@@ -1,0 +1,13 @@
+//! Functions' snapshots: the memory of an instance with a handler loaded, as the pages
+//! that differ from the interpreter's image, and the globals.
+//!
+//! `format` writes and reads them, `make` takes them, `store` keeps them on disk and
+//! mapped.
+
+mod format;
+mod make;
+mod store;
+
+pub use format::Identity;
+pub use make::make;
+pub use store::Store;

@@ -26,9 +26,10 @@ import gc
 
 import wit_world
 
-from mecapy_shim import exports, preload
+from mecapy_shim import exports, heap, preload, warmup
 
 preload.prepare()
+warmup.warm_up("/2")
 
 
 class WitWorld(wit_world.WitWorld):
@@ -42,6 +43,9 @@ class WitWorld(wit_world.WitWorld):
     inspect = staticmethod(exports.inspect)
     test = staticmethod(exports.test)
 
+
+gc.collect()
+heap.fill_holes()
 
 # Room on the heap, so that small calls need not let the memory grow: one that grew is not
 # used again. It costs nothing until it is written to.

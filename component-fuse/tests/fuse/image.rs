@@ -47,8 +47,7 @@ pub fn put_back(taken: &Taken) -> Vec<u8> {
 fn memory(body: &[u8], size: usize) -> MemorySection {
     let mut section = MemorySection::new();
     for memory in MemorySectionReader::new(BinaryReader::new(body, 0)).expect("a memory section") {
-        let mut memory: wasm_encoder::MemoryType =
-            memory.expect("a memory").try_into().expect("a memory that can be written");
+        let mut memory: wasm_encoder::MemoryType = memory.expect("a memory").into();
         memory.minimum = (size / WASM_PAGE) as u64;
         section.memory(memory);
     }

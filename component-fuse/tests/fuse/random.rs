@@ -219,7 +219,7 @@ fn component(seed: u64) -> (String, Vec<String>) {
     let mut instances = String::from(
         r#"(core instance $i0 (instantiate $m0 (with "host" (instance (export "add" (func $add))))))"#,
     );
-    for module in 0..=libraries {
+    for (module, &base_value) in bases.iter().enumerate() {
         let mut scope = Scope {
             functions: vec![("$add".to_owned(), 2)],
             globals: vec![("$stack".to_owned(), true), ("$fixed".to_owned(), false)],
@@ -247,7 +247,7 @@ fn component(seed: u64) -> (String, Vec<String>) {
                 }
             }
             scope.globals.push(("$base".to_owned(), false));
-            base = Some(("$base", bases[module]));
+            base = Some(("$base", base_value));
             let with: String = (0..module)
                 .map(|from| format!(r#"(with "m{from}" (instance $i{from}))"#))
                 .collect();

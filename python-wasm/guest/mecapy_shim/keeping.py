@@ -5,7 +5,7 @@ import io
 import linecache
 import os
 
-from . import loading, randomness
+from . import heap, loading, randomness
 
 # Room on the heap: a call whose memory grows cannot have its memory used again.
 HEADROOM = 2 << 20
@@ -36,6 +36,7 @@ def settle():
         "clock_readings": _loaded[1],
         "open_files": _open_files(),
     }
+    heap.fill_holes()
     bytearray(HEADROOM)
     # What is there now lives as long as the calls: looking at it in each would touch, and
     # so copy, every page of it.

@@ -47,10 +47,12 @@ pub fn with_metering(call: Call, metered: bool) -> Call {
     call.limits(|limits| limits.fuel = metered.then_some(AMPLE_FUEL))
 }
 
-/// The phases of calls, and the whole as the caller sees it.
-struct Measured {
-    phases: Vec<Phases>,
-    whole: Times,
+/// The phases of calls, when their outcome was told, and the whole with what follows: all
+/// of it is put in order before the next call.
+pub struct Measured {
+    pub phases: Vec<Phases>,
+    pub told: Times,
+    pub whole: Times,
 }
 
 type OnePhase = fn(&Phases) -> Duration;
@@ -62,11 +64,10 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
         &format!("A small handler, fresh instance each, {} calls (µs)", scale.calls),
         &["phase", "p50", "p95", "p99", "metered p50", "p95", "p99", "ratio"],
     );
-    let phases: [(&str, OnePhase); 4] = [
+    let phases: [(&str, OnePhase); 3] = [
         ("instantiate", |phases| phases.instantiate),
         ("load", |phases| phases.load),
         ("call", |phases| phases.call),
-        ("drop", |phases| phases.drop),
     ];
     let mut row = |name: &str, pair: [&Times; 2]| {
         let [plain, metered] = pair;
@@ -80,35 +81,9 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
             measured.each_ref().map(|measured| Times::new(measured.phases.iter().map(phase)));
         row(name, times.each_ref());
     }
+    row("told", measured.each_ref().map(|measured| &measured.told));
     row("whole call", measured.each_ref().map(|measured| &measured.whole));
     table.print();
-    for metered in [false, true] {
-        let call = small(metered).from_snapshot(&**sandbox);
-        let s2 = sandbox.clone();
-        let (mut phases, mut whole) = worker(move || {
-            let mut phases = Vec::new();
-            let mut whole = Vec::new();
-            for _ in 0..3000 {
-                let started = Instant::now();
-                let mut told = None;
-                s2.run_then(&call.job(), &mut |outcome| told = Some((started.elapsed(), outcome))).unwrap();
-                let (at, outcome) = told.unwrap();
-                assert!(outcome.result.is_ok(), "{:?}", outcome.result);
-                phases.push(outcome.usage.phases);
-                whole.push((at, started.elapsed()));
-            }
-            (phases, whole)
-        });
-        phases.drain(..500);
-        whole.drain(..500);
-        for (name, phase) in phases_of() {
-            let times = Times::new(phases.iter().map(phase));
-            eprintln!("{name} {:?}", times.cells());
-        }
-        eprintln!("told {:?}", Times::new(whole.iter().map(|w| w.0)).cells());
-        eprintln!("done {:?}", Times::new(whole.iter().map(|w| w.1)).cells());
-    }
-    eprintln!("{:?}", sandbox.memory_use());
 
     throughput(sandbox, scale);
     live(sandbox, scale);
@@ -117,22 +92,29 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
 
 fn on_worker(sandbox: &Arc<Sandbox>, scale: Scale, metered: bool) -> Measured {
     let sandbox = sandbox.clone();
-    worker(move || {
-        let call = small(metered);
-        let mut phases = Vec::with_capacity(scale.calls);
-        let mut whole = Vec::with_capacity(scale.calls);
-        for i in 0..scale.warm_up + scale.calls {
-            let started = Instant::now();
-            let outcome = call.run(&*sandbox);
-            let took = started.elapsed();
-            assert!(outcome.result.is_ok(), "{:?}", outcome.result);
-            if i >= scale.warm_up {
-                phases.push(outcome.usage.phases);
-                whole.push(took);
-            }
+    worker(move || repeated(&*sandbox, &small(metered), scale.warm_up, scale.calls))
+}
+
+/// One call many times.
+pub fn repeated(executor: &dyn Executor, call: &Call, warm_up: usize, calls: usize) -> Measured {
+    let mut phases = Vec::with_capacity(calls);
+    let (mut told, mut whole) = (Vec::with_capacity(calls), Vec::with_capacity(calls));
+    for i in 0..warm_up + calls {
+        let job = call.job();
+        let started = Instant::now();
+        let mut heard = None;
+        let tell = &mut |outcome| heard = Some((started.elapsed(), outcome));
+        executor.run_then(&job, tell).expect("the engine to run");
+        let took = started.elapsed();
+        let (at, outcome) = heard.expect("an outcome");
+        assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+        if i >= warm_up {
+            phases.push(outcome.usage.phases);
+            told.push(at);
+            whole.push(took);
         }
-        Measured { phases, whole: Times::new(whole) }
-    })
+    }
+    Measured { phases, told: Times::new(told), whole: Times::new(whole) }
 }
 
 /// Calls a second on one thread and on two.
@@ -160,14 +142,18 @@ fn throughput(sandbox: &Arc<Sandbox>, scale: Scale) {
 }
 
 fn rate(sandbox: &Arc<Sandbox>, scale: Scale, threads: usize, metered: bool) -> f64 {
+    rate_of(sandbox, &small(metered), scale.throughput, threads)
+}
+
+/// Calls a second of several threads together.
+pub fn rate_of(sandbox: &Arc<Sandbox>, call: &Call, time: Duration, threads: usize) -> f64 {
     let started = Instant::now();
     let workers: Vec<_> = (0..threads)
         .map(|_| {
-            let sandbox = sandbox.clone();
+            let (sandbox, call) = (sandbox.clone(), call.clone());
             runtime::spawn_worker("bench", move || {
-                let call = small(metered);
                 let mut calls = 0_u32;
-                while started.elapsed() < scale.throughput {
+                while started.elapsed() < time {
                     assert!(call.run(&*sandbox).result.is_ok());
                     calls += 1;
                 }
@@ -222,12 +208,4 @@ def calculate(inputs):
 /// Runs something on a thread like those of a server.
 pub fn worker<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     runtime::spawn_worker("bench", body).expect("a thread").join().expect("no panic")
-}
-
-fn phases_of() -> [(&'static str, OnePhase); 3] {
-    [
-        ("instantiate", |phases| phases.instantiate),
-        ("load", |phases| phases.load),
-        ("call", |phases| phases.call),
-    ]
 }

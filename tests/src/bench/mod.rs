@@ -5,6 +5,7 @@ mod calls;
 mod compute;
 mod memory;
 mod native;
+mod snapshots;
 mod statistics;
 mod table;
 
@@ -58,27 +59,29 @@ impl Scale {
     };
 }
 
-/// A call of `bench [--quick]`.
+/// A call of `bench [--quick] [--snapshots]`.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let mut scale = Scale::FULL;
+    let mut only_snapshots = false;
     for argument in arguments {
         match argument.as_str() {
             "--quick" => scale = Scale::QUICK,
+            "--snapshots" => only_snapshots = true,
             _ => {
                 eprintln!(
-                    "usage: bench [--quick]\n  --quick  shows that it works; its figures mean nothing"
+                    "usage: bench [--quick] [--snapshots]\n  --quick      shows that it works; its figures mean nothing\n  --snapshots  measures calls that begin in snapshots, and nothing else"
                 );
                 return ExitCode::from(2);
             }
         }
     }
     let started = Instant::now();
-    run(scale);
+    run(scale, only_snapshots);
     println!("\nmeasured in {:.0} s", started.elapsed().as_secs_f64());
     ExitCode::SUCCESS
 }
 
-fn run(scale: Scale) {
+fn run(scale: Scale, only_snapshots: bool) {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let pythons = native::interpreters();
     let versions: Vec<String> =
@@ -94,8 +97,13 @@ fn run(scale: Scale) {
         .value(&*sandbox);
     println!("sandbox: CPython {}", version.as_str().unwrap_or_default());
 
+    if only_snapshots {
+        snapshots::measure(&sandbox, &pythons, scale);
+        return;
+    }
     // On a fresh process: what later measurements leave behind would count as shared.
     memory::measure(scale);
+    snapshots::measure(&sandbox, &pythons, scale);
     let p50 = calls::measure(&sandbox, scale);
     native::measure(&pythons, scale, p50);
     compute::measure(&sandbox, &pythons, scale);

@@ -1,27 +1,38 @@
 //! Which pages of a private mapping were written, as the kernel knows it.
 //!
-//! `PAGEMAP_SCAN` (Linux 6.7): a page that is there, or swapped out, and no longer backed
-//! by the file was written since it was mapped.
+//! `PAGEMAP_SCAN` (Linux 6.7) tells in one of two ways. Where `userfaultfd` may be used,
+//! the memory is write-protected once it is made, and the kernel itself lifts that from
+//! each page that is written (`WP_ASYNC`): nobody is asked, and the entries of the page
+//! tables tell. Elsewhere a page that is there, or swapped out, and no longer backed by
+//! the file was written since it was mapped; that looks at every page's own record, which
+//! takes four times as long, and counts pages that were copied when the memory was made.
 
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::LazyLock;
 
 use rustix::io;
+use rustix::mm::{UserfaultfdFlags, userfaultfd};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 use rustix::process::{Pid, getpid};
 
 /// Runs of written pages fetched by one request.
 const RUNS: usize = 256;
 
+/// Written since it was protected.
+const IS_WRITTEN: u64 = 1 << 1;
 const IS_FILE: u64 = 1 << 2;
 const IS_PRESENT: u64 = 1 << 3;
 const IS_SWAPPED: u64 = 1 << 4;
 /// The page of zeros that reading memory without content shows.
 const IS_ZERO_PAGE: u64 = 1 << 5;
+
+/// Fails unless the whole range is protected.
+const CHECK_PROTECTED: u64 = 1 << 1;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -70,24 +81,110 @@ unsafe impl Ioctl for PagemapScan<'_> {
     }
 }
 
-/// The file, and the process whose memory it tells of: after a fork it is the parent's.
-static PAGEMAP: LazyLock<Option<(File, Pid)>> =
-    LazyLock::new(|| Some((File::open("/proc/self/pagemap").ok()?, getpid())));
+/// The argument of `userfaultfd`'s requests, all of them numbers.
+struct Fault<'a, const CODE: u8, const WORDS: usize>(&'a mut [u64; WORDS]);
+
+// SAFETY: each use below is a request of linux/userfaultfd.h with the size of its
+// structure; the kernel writes to nothing else.
+unsafe impl<const CODE: u8, const WORDS: usize> Ioctl for Fault<'_, CODE, WORDS> {
+    type Output = ();
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        opcode::read_write::<[u64; WORDS]>(0xAA, CODE)
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        std::ptr::from_mut(self.0).cast()
+    }
+
+    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const FAULT_API: u8 = 0x3f;
+const FAULT_REGISTER: u8 = 0x00;
+const FAULT_PROTECT: u8 = 0x06;
+
+const API_VERSION: u64 = 0xAA;
+/// Pages that have nothing yet are protected too; and the kernel lifts the protection.
+const API_FEATURES: u64 = 1 << 13 | 1 << 15;
+/// Only for faults of user code: what is allowed to everyone.
+const USER_MODE_ONLY: u32 = 1;
+const REGISTER_FOR_WRITES: u64 = 1 << 1;
+const PROTECT: u64 = 1;
+
+/// The process that a file tells of: after a fork it is the parent's.
+struct Ours<T>(Option<T>, Pid);
+
+impl<T> Ours<T> {
+    fn get(&self) -> io::Result<&T> {
+        self.0.as_ref().filter(|_| self.1 == getpid()).ok_or(io::Errno::NOSYS)
+    }
+}
+
+static PAGEMAP: LazyLock<Ours<File>> =
+    LazyLock::new(|| Ours(File::open("/proc/self/pagemap").ok(), getpid()));
+
+static PROTECTION: LazyLock<Ours<OwnedFd>> = LazyLock::new(|| Ours(protection().ok(), getpid()));
+
+fn protection() -> io::Result<OwnedFd> {
+    let flags = UserfaultfdFlags::CLOEXEC
+        | UserfaultfdFlags::NONBLOCK
+        | UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
+    // SAFETY: the file is used for asynchronous write protection alone, which changes
+    // nothing that a program sees of its memory.
+    let file = unsafe { userfaultfd(flags) }?;
+    // SAFETY: `struct uffdio_api` is three numbers.
+    unsafe { ioctl(&file, Fault::<FAULT_API, 3>(&mut [API_VERSION, API_FEATURES, 0])) }?;
+    Ok(file)
+}
+
+/// How the kernel tells what was written to a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracking {
+    /// The mapping is protected: what was written since it was made.
+    Protected,
+    /// What is no longer the file's, also if it was copied when the mapping was made.
+    Private,
+}
+
+/// Begins to track what is written to a mapping. Once it is as it should be put back to.
+pub fn track(range: Range<usize>) -> Tracking {
+    match protect(range) {
+        Ok(()) => Tracking::Protected,
+        Err(_) => Tracking::Private,
+    }
+}
+
+fn protect(range: Range<usize>) -> io::Result<()> {
+    let file = PROTECTION.get()?;
+    let (start, length) = (range.start as u64, range.len() as u64);
+    // SAFETY: `struct uffdio_register`: range, mode, and what the kernel answers.
+    unsafe {
+        let argument = &mut [start, length, REGISTER_FOR_WRITES, 0];
+        ioctl(file, Fault::<FAULT_REGISTER, 4>(argument))
+    }?;
+    // SAFETY: `struct uffdio_writeprotect`: range and mode.
+    unsafe { ioctl(file, Fault::<FAULT_PROTECT, 3>(&mut [start, length, PROTECT])) }
+}
 
 /// Whether the kernel tells which pages were written.
 pub fn is_supported() -> bool {
     let page = [0_u8; 1];
     let address = page.as_ptr().addr() & !4095;
-    written(address..address + 4096, |_| {}).is_ok()
+    written(address..address + 4096, Tracking::Private, |_| {}).is_ok()
 }
 
 /// Calls `each` with every run of written pages within a range of addresses of this
 /// process. An error says that the kernel cannot tell.
-pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::Result<()> {
-    let (pagemap, process) = PAGEMAP.as_ref().ok_or(io::Errno::NOSYS)?;
-    if *process != getpid() {
-        return Err(io::Errno::NOSYS);
-    }
+pub fn written(
+    range: Range<usize>,
+    tracking: Tracking,
+    mut each: impl FnMut(Range<usize>),
+) -> io::Result<()> {
+    let pagemap = PAGEMAP.get()?;
     let mut start = range.start;
     while start < range.end {
         let mut runs = [Run::default(); RUNS];
@@ -97,11 +194,19 @@ pub fn written(range: Range<usize>, mut each: impl FnMut(Range<usize>)) -> io::R
             end: range.end as u64,
             runs: runs.as_mut_ptr().addr() as u64,
             runs_len: RUNS as u64,
-            category_inverted: IS_FILE | IS_ZERO_PAGE,
-            category_mask: IS_FILE | IS_ZERO_PAGE,
-            category_anyof_mask: IS_PRESENT | IS_SWAPPED,
             ..Request::default()
         };
+        match tracking {
+            Tracking::Protected => {
+                request.flags = CHECK_PROTECTED;
+                request.category_mask = IS_WRITTEN;
+            }
+            Tracking::Private => {
+                request.category_inverted = IS_FILE | IS_ZERO_PAGE;
+                request.category_mask = IS_FILE | IS_ZERO_PAGE;
+                request.category_anyof_mask = IS_PRESENT | IS_SWAPPED;
+            }
+        }
         // The kernel writes to `runs` through an address: it must know that we expose it.
         let _ = runs.as_mut_ptr().expose_provenance();
         // SAFETY: `runs` outlives the call and has room for RUNS entries.

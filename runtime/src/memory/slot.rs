@@ -13,7 +13,7 @@ use rustix::mm::{
 };
 
 use super::image::{Image, Source};
-use super::scan;
+use super::scan::{self, Tracking};
 
 /// A memory of which more than this was written is mapped afresh: pages that are copied
 /// back stay the slot's own, and would be scanned and copied after every later call.
@@ -36,8 +36,11 @@ pub struct Slot {
     base: *mut u8,
     /// Accessible bytes from `base`.
     size: usize,
-    /// Memory that is the slot's own, as far as known: what was written and copied.
-    own_bytes: usize,
+    tracking: Tracking,
+    /// Memory that is the slot's own, as far as known: what was copied to make it, and
+    /// what was written since.
+    copied_bytes: usize,
+    written_bytes: usize,
 }
 
 // SAFETY: a slot owns its mapping; nothing about it is bound to a thread.
@@ -62,7 +65,15 @@ impl Slot {
         };
         // SAFETY: `guard` lies within the reservation.
         let base = unsafe { reservation.cast::<u8>().add(guard) };
-        let mut slot = Self { reservation, reserved, base, size: 0, own_bytes: 0 };
+        let mut slot = Self {
+            reservation,
+            reserved,
+            base,
+            size: 0,
+            tracking: Tracking::Private,
+            copied_bytes: 0,
+            written_bytes: 0,
+        };
         slot.map_image(image)?;
         Ok(slot)
     }
@@ -80,7 +91,7 @@ impl Slot {
     }
 
     pub fn own_bytes(&self) -> usize {
-        self.own_bytes
+        self.copied_bytes + self.written_bytes
     }
 
     /// The accessible memory. No instance may be running over it.
@@ -97,7 +108,7 @@ impl Slot {
             self.map_zeros(image.base.len()..image.len())?;
         }
         self.size = image.len();
-        self.own_bytes = 0;
+        (self.copied_bytes, self.written_bytes) = (0, 0);
         let mut file = None;
         for segment in image.segments() {
             let Source::Delta { at, mapped } = segment.source else { continue };
@@ -111,9 +122,11 @@ impl Slot {
                 image.content(segment.source, segment.range.start, &segment.range)
             {
                 self.copy(segment.range.start, content);
-                self.own_bytes += content.len();
+                self.copied_bytes += content.len();
             }
         }
+        let start = self.base.addr();
+        self.tracking = scan::track(start..start + self.size);
         Ok(())
     }
 
@@ -186,7 +199,7 @@ impl Slot {
         let start = self.base.addr();
         let mut written = Vec::new();
         let mut bytes = 0;
-        let scanned = scan::written(start..start + image.len(), |run| {
+        let scanned = scan::written(start..start + image.len(), self.tracking, |run| {
             bytes += run.len();
             if bytes <= MAX_RESTORED_BYTES {
                 written.push(run.start - start..run.end - start);
@@ -202,7 +215,11 @@ impl Slot {
                 None => self.zero(part),
             });
         }
-        self.own_bytes = bytes;
+        self.written_bytes = match self.tracking {
+            Tracking::Protected => bytes,
+            // What was copied counts as written.
+            Tracking::Private => bytes.saturating_sub(self.copied_bytes),
+        };
         Ok(Restored::Copied(bytes))
     }
 

@@ -36,7 +36,6 @@ pub fn is_shim(module: &Module) -> bool {
         && module.memories.is_empty()
         && module.globals.is_empty()
         && module.elements.is_empty()
-        && !module.functions.is_empty()
         && (0..module.functions.len() as u32).all(|index| target(module, index).is_some())
 }
 

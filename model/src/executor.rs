@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, Snapshot, SnapshotRef, Tree,
+    CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, SnapshotId,
+    SnapshotRef, Tree,
 };
 
 /// What an engine needs of a package to run its functions.
@@ -160,6 +161,12 @@ pub struct SnapshotJob {
     pub warmup: Vec<Map<String, Value>>,
     /// For loading, and for each call that warms up.
     pub limits: Limits,
+    /// Inputs of calls that have to give the same with the snapshot and without, within
+    /// limits of their own; as many as there is time for, but the first.
+    pub cases: Vec<Map<String, Value>>,
+    pub case_limits: Limits,
+    /// Whether the function's calls are deterministic anyway.
+    pub deterministic: bool,
     pub cancel: CancelToken,
 }
 
@@ -250,7 +257,15 @@ pub trait Executor: Send + Sync {
     }
 
     /// Loads a handler and takes the state in which its calls can begin.
-    fn snapshot(&self, _job: &SnapshotJob) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
+    fn snapshot(
+        &self,
+        _job: &SnapshotJob,
+    ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
         Ok(Err(NoSnapshot::Unfit("this engine takes none".to_owned())))
+    }
+
+    /// A snapshot that was taken earlier, if the engine still has it.
+    fn snapshot_at_hand(&self, _id: &SnapshotId) -> Option<SnapshotRef> {
+        None
     }
 }

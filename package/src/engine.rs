@@ -7,15 +7,18 @@ use std::sync::Arc;
 use model::executor::Description;
 use model::limits::DEFAULT_TIMEOUT;
 use model::manifest::PythonVersion;
-use model::{Bundle, Engine, EnginePreference, FunctionSpec, HandlerRef, Limits, Operation, Tree};
+use model::{
+    Bundle, Engine, EnginePreference, FunctionSpec, HandlerRef, Limits, Operation, SnapshotRef, Tree,
+};
 use serde_json::{Value, json};
 
 use crate::dependencies::Vendored;
 use crate::diagnosis::{Obstacle, Package};
 use crate::manifest::DOCKERFILE;
-use crate::prepare::{PrepareError, PreparedFunction, Sandbox, decoded};
+use crate::prepare::{Asked, Options, PrepareError, PreparedFunction, Sandbox, decoded};
 use crate::problem::{PackageError, Step};
 use crate::schema::Schema;
+use crate::snapshot::{self, Taken};
 use crate::testing;
 
 /// The sandbox's Python.
@@ -87,7 +90,7 @@ fn probe(
         unreachable!("an object was made")
     };
     let limits = Limits { memory_bytes: PROBE_MEMORY_BYTES, ..Limits::default() };
-    let outcome = sandbox.run(bundle, Operation::Call { handler, inputs }, limits, false)?;
+    let outcome = sandbox.run(bundle, Asked::new(Operation::Call { handler, inputs }, limits))?;
     Ok(match outcome.result {
         Ok(Value::Object(failed)) => Some(failed.into_iter().map(|(name, _)| name).collect()),
         _ => None,
@@ -99,15 +102,26 @@ pub fn choose(
     sandbox: &Sandbox<'_>,
     package: &Package<'_>,
     spec: &FunctionSpec,
-    run_test_cases: bool,
+    options: &Options,
     progress: &dyn Fn(Step, &str),
 ) -> Result<PreparedFunction, PrepareError> {
     let decided = decided(package, spec);
+    let wants_snapshot = options.snapshots && decided.is_none();
+    // Importing takes longest, so it is done once: but for warming up, for which the
+    // schemas have to be known.
+    let mut taken = match wants_snapshot && spec.runtime.warmup.is_empty() {
+        true => Some(snapshot::take(sandbox, package, spec, Vec::new())?),
+        false => None,
+    };
     // Also what Docker will run may describe itself here: schemas are had at once.
-    let described = if package.bundle.app.file(DOCKERFILE).is_some() && !package.has_handler(spec) {
-        Err(Obstacle::Native(String::new()))
-    } else {
-        describe(sandbox, package, spec)?
+    let described = match &taken {
+        Some(Taken::Failed(failure)) => {
+            Err(package.obstacle(spec, failure, loading_limits(spec).timeout))
+        }
+        _ if package.bundle.app.file(DOCKERFILE).is_some() && !package.has_handler(spec) => {
+            Err(Obstacle::Native(String::new()))
+        }
+        _ => describe(sandbox, package, spec, taken.as_ref().and_then(Taken::snapshot))?,
     };
     let (engine, reason, description) = match (decided, described) {
         (Some(reason), described) => {
@@ -136,7 +150,18 @@ pub fn choose(
     function.engine = engine;
     function.engine_reason = reason;
     PackageError::unless_empty(testing::check_inputs(package.source, &function), ())?;
-    if run_test_cases && engine == Engine::Sandbox && !spec.test_cases.is_empty() {
+    if wants_snapshot && engine == Engine::Sandbox && taken.is_none() {
+        let warmup = spec.runtime.warmup.iter().cloned();
+        let warmup = warmup.map(|inputs| function.inputs_schema.apply_defaults(inputs)).collect();
+        taken = Some(snapshot::take(sandbox, package, spec, warmup)?);
+    }
+    match taken {
+        Some(Taken::Snapshot(snapshot)) => function.snapshot = Some(snapshot),
+        Some(Taken::Unfit(reason)) => function.no_snapshot = Some(reason),
+        Some(Taken::Failed(failure)) => function.no_snapshot = Some(failure.message),
+        None => {}
+    }
+    if options.run_test_cases && engine == Engine::Sandbox && !spec.test_cases.is_empty() {
         progress(Step::Tests, spec.id.as_str());
         let cases = testing::run_cases(sandbox, package.bundle, &function)?;
         if let Some(reason) = package.lazily_missing(&cases) {
@@ -173,23 +198,33 @@ fn decided(package: &Package<'_>, spec: &FunctionSpec) -> Option<String> {
     Some(format!("it needs Python {wanted}, and the sandbox has {SANDBOX_PYTHON}"))
 }
 
+/// Importing has its own time: a short timeout of calls says nothing of it.
+pub fn loading_limits(spec: &FunctionSpec) -> Limits {
+    Limits {
+        timeout: spec.runtime.timeout.max(DEFAULT_TIMEOUT),
+        fuel: None,
+        ..spec.runtime.limits()
+    }
+}
+
 fn describe(
     sandbox: &Sandbox<'_>,
     package: &Package<'_>,
     spec: &FunctionSpec,
+    snapshot: Option<&SnapshotRef>,
 ) -> Result<Result<Description, Obstacle>, PrepareError> {
-    // Importing has its own time: a short timeout of calls says nothing of it.
-    let limits = Limits {
-        timeout: spec.runtime.timeout.max(DEFAULT_TIMEOUT),
-        fuel: None,
-        ..spec.runtime.limits()
+    let limits = loading_limits(spec);
+    let timeout = limits.timeout;
+    let asked = Asked {
+        operation: Operation::Describe { handler: spec.handler.clone() },
+        limits,
+        deterministic: spec.runtime.deterministic,
+        snapshot: snapshot.cloned(),
     };
-    let operation = Operation::Describe { handler: spec.handler.clone() };
-    let outcome =
-        sandbox.run(package.bundle, operation, limits.clone(), spec.runtime.deterministic)?;
+    let outcome = sandbox.run(package.bundle, asked)?;
     match outcome.result {
         Ok(value) => Ok(Ok(decoded(value, "description")?)),
-        Err(failure) => Ok(Err(package.obstacle(spec, &failure, limits.timeout))),
+        Err(failure) => Ok(Err(package.obstacle(spec, &failure, timeout))),
     }
 }
 
@@ -241,5 +276,7 @@ fn with_schemas(
         warnings,
         described: is_described,
         cases: None,
+        snapshot: None,
+        no_snapshot: None,
     })
 }

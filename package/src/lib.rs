@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod prepare;
 pub mod problem;
 pub mod schema;
+mod snapshot;
 mod stdlib;
 pub mod testing;
 pub mod version;

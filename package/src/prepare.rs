@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::executor::{CallFiles, Events, ImportPolicy, Inspection};
 use model::{
     Bundle, CancelToken, Engine, ErrorKind, Executor, ExecutorError, FunctionSpec, Job, Limits,
-    Manifest, Operation, Outcome, PackageVersion, Tree,
+    Manifest, Operation, Outcome, PackageVersion, SnapshotRef, Tree,
 };
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub struct Options {
     /// Whether the manifest's test cases are run to choose the engine, as a deploy does.
     /// Without, a module that is missing only in the middle of a call is found at that call.
     pub run_test_cases: bool,
+    /// Whether snapshots of the functions are taken, where the engine takes any.
+    pub snapshots: bool,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             policy: ImportPolicy::default(),
             resolver: Resolver::default(),
             run_test_cases: true,
+            snapshots: true,
         }
     }
 }
@@ -86,6 +89,10 @@ pub struct PreparedFunction {
     pub described: bool,
     /// The test cases, if they were run to choose the engine.
     pub cases: Option<Vec<CaseResult>>,
+    /// Where its calls begin, or why they import the handler instead; neither if it was not
+    /// asked for.
+    pub snapshot: Option<SnapshotRef>,
+    pub no_snapshot: Option<String>,
 }
 
 /// Why a package could not be prepared.
@@ -177,7 +184,7 @@ pub fn prepare(
     let mut functions = Vec::new();
     let mut problems = Vec::new();
     for spec in &manifest.functions {
-        match engine::choose(&sandbox, &package, spec, options.run_test_cases, progress) {
+        match engine::choose(&sandbox, &package, spec, options, progress) {
             Ok(function) => functions.push(function),
             Err(PrepareError::Package(error)) => problems.extend(error.problems),
             Err(error) => return Err(error),
@@ -197,6 +204,20 @@ pub fn prepare(
     })
 }
 
+/// What a job of a preparation is to do.
+pub(crate) struct Asked {
+    pub operation: Operation,
+    pub limits: Limits,
+    pub deterministic: bool,
+    pub snapshot: Option<SnapshotRef>,
+}
+
+impl Asked {
+    pub fn new(operation: Operation, limits: Limits) -> Self {
+        Self { operation, limits, deterministic: false, snapshot: None }
+    }
+}
+
 /// The executor, with what every job of a preparation has in common.
 pub(crate) struct Sandbox<'a> {
     pub executor: &'a dyn Executor,
@@ -205,13 +226,7 @@ pub(crate) struct Sandbox<'a> {
 
 impl Sandbox<'_> {
     /// Runs a job; an outcome that is ours or the caller's doing is an error.
-    pub fn run(
-        &self,
-        bundle: &Arc<Bundle>,
-        operation: Operation,
-        limits: Limits,
-        deterministic: bool,
-    ) -> Result<Outcome, PrepareError> {
+    pub fn run(&self, bundle: &Arc<Bundle>, asked: Asked) -> Result<Outcome, PrepareError> {
         if self.cancel.is_cancelled() {
             return Err(PrepareError::Cancelled);
         }
@@ -219,10 +234,10 @@ impl Sandbox<'_> {
         let events: Arc<dyn Events> = Arc::new(());
         let job = Job {
             bundle: bundle.clone(),
-            operation,
-            limits,
-            snapshot: None,
-            deterministic,
+            operation: asked.operation,
+            limits: asked.limits,
+            snapshot: asked.snapshot,
+            deterministic: asked.deterministic,
             files,
             events,
             cancel: self.cancel.clone(),
@@ -247,7 +262,7 @@ impl Sandbox<'_> {
             left_out: Vec::new(),
         });
         let operation = Operation::Inspect { policy: policy.clone() };
-        match self.run(&bundle, operation, Limits::default(), false)?.result {
+        match self.run(&bundle, Asked::new(operation, Limits::default()))?.result {
             Ok(value) => decoded(value, "inspection"),
             Err(failure) => Err(Problem::new(
                 Step::Code,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::dependencies::Vendored;
 use crate::manifest::ManifestSource;
-use crate::prepare::{Options, PrepareError, Prepared, PreparedFunction, Sandbox, decoded};
+use crate::prepare::{Asked, Options, PrepareError, Prepared, PreparedFunction, Sandbox, decoded};
 use crate::problem::{Problem, Step};
 use crate::schema::{Mismatch, compare};
 
@@ -141,7 +141,7 @@ pub fn run_tests(
             // Its image has pytest.
             Engine::Docker => prepared.bundle.clone(),
         };
-        let outcome = sandbox.run(&bundle, Operation::Test, test_limits(prepared), false)?;
+        let outcome = sandbox.run(&bundle, Asked::new(Operation::Test, test_limits(prepared)))?;
         match outcome.result {
             Ok(value) => report.tests = Some(decoded(value, "test report")?),
             Err(failure) => report.tests_failure = Some(failure),
@@ -203,8 +203,13 @@ pub(crate) fn run_cases(
     for (i, case) in spec.test_cases.iter().enumerate() {
         let inputs = function.inputs_schema.apply_defaults(case.inputs.clone());
         let operation = Operation::Call { handler: spec.handler.clone(), inputs };
-        let outcome =
-            sandbox.run(bundle, operation, spec.runtime.limits(), spec.runtime.deterministic)?;
+        let asked = Asked {
+            operation,
+            limits: spec.runtime.limits(),
+            deterministic: spec.runtime.deterministic,
+            snapshot: function.snapshot.clone(),
+        };
+        let outcome = sandbox.run(bundle, asked)?;
         let mut result = CaseResult {
             function: spec.id.clone(),
             name: case_name(case.name.as_deref(), i),

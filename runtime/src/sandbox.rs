@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use model::{
     Engine as EngineKind, Executor, ExecutorError, Job, Limits, NoSnapshot, Operation, Outcome,
-    Snapshot, SnapshotJob, Tree,
+    SnapshotId, SnapshotJob, SnapshotRef, Tree,
 };
 use python_wasm::{Flavour, PYTHON};
 use rand_core::{OsRng, TryRngCore};
@@ -218,20 +218,23 @@ impl Sandbox {
     fn snapshot_here(
         &self,
         job: &SnapshotJob,
-    ) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
-        let _place = Place::take(&self.running, self.config.instances)?;
-        let metering = metering(&job.limits, false);
-        let code = self.code(metering, FIRST)?;
-        let image = self.image(FIRST).map_err(internal)?;
-        let made =
-            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, job)?;
-        match made {
-            Ok(bytes) => Ok(Ok(self
-                .snapshots
-                .put(&bytes)
-                .map_err(|error| ExecutorError::Internal(error.to_string()))?)),
-            Err(reason) => Ok(Err(reason)),
-        }
+    ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
+        let made = {
+            let _place = Place::take(&self.running, self.config.instances)?;
+            let metering = metering(&job.limits, false);
+            let code = self.code(metering, FIRST)?;
+            let image = self.image(FIRST).map_err(internal)?;
+            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, job)?
+        };
+        let bytes = match made {
+            Ok(bytes) => bytes,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let snapshot = self
+            .snapshots
+            .put(&bytes)
+            .map_err(|error| ExecutorError::Internal(error.to_string()))?;
+        Ok(snapshot::compare(self, job, &snapshot)?.map(|()| snapshot))
     }
 }
 
@@ -296,8 +299,12 @@ impl Executor for Sandbox {
         Ok(())
     }
 
-    fn snapshot(&self, job: &SnapshotJob) -> Result<Result<Snapshot, NoSnapshot>, ExecutorError> {
+    fn snapshot(&self, job: &SnapshotJob) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
         thread::with_guest_stack(|| self.snapshot_here(job))
             .unwrap_or_else(|error| Err(ExecutorError::Internal(error.to_string())))
+    }
+
+    fn snapshot_at_hand(&self, id: &SnapshotId) -> Option<SnapshotRef> {
+        self.snapshots.find(id)
     }
 }

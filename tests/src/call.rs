@@ -87,6 +87,9 @@ impl Call {
             handler: self.handler.clone(),
             warmup: warmup.iter().map(object).collect(),
             limits: self.limits.clone(),
+            cases: Vec::new(),
+            case_limits: self.limits.clone(),
+            deterministic: self.deterministic,
             cancel: self.cancel.clone(),
         }
     }
@@ -97,7 +100,7 @@ impl Call {
     /// If there can be none.
     pub fn from_snapshot(mut self, executor: &dyn Executor) -> Self {
         match executor.snapshot(&self.snapshot_job(&[])) {
-            Ok(Ok(snapshot)) => self.snapshot = Some(snapshot.into()),
+            Ok(Ok(snapshot)) => self.snapshot = Some(snapshot),
             other => panic!("no snapshot: {other:?}"),
         }
         self

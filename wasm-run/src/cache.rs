@@ -13,11 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use model::{Engine, Executor, ExecutorError, Job, Logs, Operation, Outcome, Tree, Usage};
+use model::{
+    Bundle, Engine, Executor, ExecutorError, Job, Limits, Logs, NoSnapshot, Operation, Outcome,
+    SnapshotId, SnapshotJob, SnapshotRef, Tree, Usage,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Changed whenever the meaning of entries changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Entries that are kept; beyond, the oldest half is removed.
 const MAX_ENTRIES: usize = 4_096;
 /// The one file of the package with which `package` tries dependencies.
@@ -55,22 +59,31 @@ impl<'a> Remembering<'a> {
         if !is_question {
             return None;
         }
-        let limits = &job.limits;
+        let parts = json!([job.operation, job.snapshot.as_ref().map(|one| &one.id)]);
+        Some(self.name(&job.bundle, parts, &job.limits, job.deterministic))
+    }
+
+    fn snapshot_key(&self, job: &SnapshotJob) -> String {
+        let parts = json!(["snapshot", job.handler, job.warmup, job.cases]);
+        self.name(&job.bundle, parts, &job.limits, job.deterministic)
+    }
+
+    fn name(&self, bundle: &Bundle, parts: Value, limits: &Limits, deterministic: bool) -> String {
         let parts = json!([
             FORMAT,
             self.identity,
-            job.operation,
-            self.hash(&job.bundle.app),
-            self.hash(&job.bundle.deps),
-            job.bundle.left_out,
+            parts,
+            self.hash(&bundle.app),
+            self.hash(&bundle.deps),
+            bundle.left_out,
             [
                 limits.timeout.as_millis().to_string(),
                 limits.memory_bytes.to_string(),
                 format!("{:?}", limits.fuel)
             ],
-            job.deterministic,
+            deterministic,
         ]);
-        Some(blake3::hash(parts.to_string().as_bytes()).to_hex().to_string())
+        blake3::hash(parts.to_string().as_bytes()).to_hex().to_string()
     }
 
     fn hash(&self, tree: &Arc<Tree>) -> String {
@@ -98,6 +111,43 @@ impl Executor for Remembering<'_> {
         }
         Ok(outcome)
     }
+
+    fn snapshot(
+        &self,
+        job: &SnapshotJob,
+    ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
+        let key = self.snapshot_key(job);
+        match read(&self.folder, &key).map(serde_json::from_value) {
+            Some(Ok(Remembered::Snapshot(id))) => {
+                if let Some(snapshot) = self.inner.snapshot_at_hand(&id) {
+                    return Ok(Ok(snapshot));
+                }
+            }
+            Some(Ok(Remembered::Unfit(reason))) => return Ok(Err(NoSnapshot::Unfit(reason))),
+            _ => {}
+        }
+        let taken = self.inner.snapshot(job)?;
+        let answer = match &taken {
+            Ok(snapshot) => Remembered::Snapshot(snapshot.id.clone()),
+            Err(NoSnapshot::Unfit(reason)) => Remembered::Unfit(reason.clone()),
+            Err(NoSnapshot::Failed { .. }) => return Ok(taken),
+        };
+        if let Ok(value) = serde_json::to_value(answer) {
+            write(&self.folder, &key, &value);
+        }
+        Ok(taken)
+    }
+
+    fn snapshot_at_hand(&self, id: &SnapshotId) -> Option<SnapshotRef> {
+        self.inner.snapshot_at_hand(id)
+    }
+}
+
+/// What came of taking a snapshot.
+#[derive(Serialize, Deserialize)]
+enum Remembered {
+    Snapshot(SnapshotId),
+    Unfit(String),
 }
 
 fn hash_of(tree: &Tree) -> blake3::Hash {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use model::{Engine, Executor, ExecutorError, Job, Outcome};
+use model::{
+    Engine, Executor, ExecutorError, Job, NoSnapshot, Outcome, SnapshotId, SnapshotJob, SnapshotRef,
+};
 use runtime::{Metering, Sandbox, SandboxConfig};
 
 use crate::cache::{identity, private_folder};
@@ -66,5 +68,24 @@ impl Executor for Starting {
 
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
         self.ready(job.deterministic, job.limits.fuel.is_some())?.run(job)
+    }
+
+    fn run_then(
+        &self,
+        job: &Job,
+        tell: &mut dyn FnMut(Outcome),
+    ) -> Result<(), ExecutorError> {
+        self.ready(job.deterministic, job.limits.fuel.is_some())?.run_then(job, tell)
+    }
+
+    fn snapshot(
+        &self,
+        job: &SnapshotJob,
+    ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
+        self.ready(false, job.limits.fuel.is_some())?.snapshot(job)
+    }
+
+    fn snapshot_at_hand(&self, id: &SnapshotId) -> Option<SnapshotRef> {
+        self.ready(false, false).ok()?.snapshot_at_hand(id)
     }
 }

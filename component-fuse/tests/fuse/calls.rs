@@ -140,8 +140,8 @@ fn what_only_looks_like_a_trampoline() {
         (type $binary (func (param i32 i32) (result i32)))
         (type $nothing (func (result i32)))
         (memory 1)
-        (table 3 funcref)
-        (elem (i32.const 1) $minus $seven)
+        (table 4 funcref)
+        (elem (i32.const 1) $minus $seven $pair)
         (func $minus (param i32 i32) (result i32) (i32.sub (local.get 0) (local.get 1)))
         (func $seven (result i32) (i32.const 7))
         (func $swapped (param i32 i32) (result i32)
@@ -150,8 +150,14 @@ fn what_only_looks_like_a_trampoline() {
             (call $swapped (local.get 0) (i32.const 1)))
         (func (export "dropped") (param i32) (result i32)
             (call_indirect (type $nothing) (i32.const 2)))
-        (func (export "after") (param i32) (result i32)
-            (i32.add (i32.const 1) (call_indirect (type $nothing) (i32.const 2))))
+        (func $plus-one (result i32)
+            (i32.add (call_indirect (type $nothing) (i32.const 2)) (i32.const 1)))
+        (func (export "after") (param i32) (result i32) (call $plus-one))
+        (func $pair (param i32) (result i32 i32) (local.get 0) (i32.const 5))
+        (func $beneath (param i32) (result i32 i32)
+            (local.get 0) (call_indirect (type $nothing) (i32.const 3)))
+        (func (export "beneath") (param i32) (result i32)
+            (i32.add (call $beneath (local.get 0))))
         (func (export "wrong-type") (param i32) (result i32)
             (call_indirect (type $unary) (local.get 0) (i32.const 1)))
         (func (export "no-entry") (param i32) (result i32)
@@ -159,10 +165,14 @@ fn what_only_looks_like_a_trampoline() {
         (func (export "no-table") (param i32) (result i32)
             (call_indirect (type $unary) (local.get 0) (i32.const -1)))"#;
     check(
-        &single(fields, &["swapped", "dropped", "after", "wrong-type", "no-entry", "no-table"]),
+        &single(
+            fields,
+            &["swapped", "dropped", "after", "beneath", "wrong-type", "no-entry", "no-table"],
+        ),
         "swapped(10) = 4294967287
          dropped(10) = 7
          after(10) = 8
+         beneath(10) traps: indirect call type mismatch
          wrong-type(10) traps: indirect call type mismatch
          no-entry(10) traps: uninitialized element
          no-table(10) traps: undefined element: out of bounds table access",
@@ -263,4 +273,35 @@ fn vectors_and_wide_numbers() {
                 (call $through (local.get 1) (local.get 2) (f32.const 0) (f64.const 0))
                 (v128.const i32x4 1 2 3 4))))"#;
     check(&single(fields, &["lane"]), "lane(4) = 7");
+}
+
+#[test]
+fn tables_that_are_imported_twice() {
+    // Two indices of one table: what a segment of one puts there, the other calls.
+    check(
+        r#"(component
+            (core module $a (memory 1) (table (export "table") 4 funcref))
+            (core module $b
+                (type $number (func (result i32)))
+                (import "a" "table" (table $one 4 funcref))
+                (import "again" "table" (table $two 4 funcref))
+                (func $six (result i32) (i32.const 6))
+                (func $seven (result i32) (i32.const 7))
+                (elem (table $one) (i32.const 1) func $six $six)
+                (elem (table $two) (i32.const 2) func $seven)
+                (func (export "one") (param i32) (result i32)
+                    (call_indirect $one (type $number) (local.get 0)))
+                (func (export "two") (param i32) (result i32)
+                    (call_indirect $two (type $number) (local.get 0))))
+            (core instance $a (instantiate $a))
+            (core instance $b (instantiate $b
+                (with "a" (instance $a)) (with "again" (instance $a))))
+            (func (export "one") (param "n" u32) (result u32) (canon lift (core func $b "one")))
+            (func (export "two") (param "n" u32) (result u32) (canon lift (core func $b "two"))))"#,
+        "one(1) = 6
+         one(2) = 7
+         two(1) = 6
+         two(2) = 7
+         two(3) traps: uninitialized element",
+    );
 }

@@ -1,6 +1,7 @@
 //! Names of functions, by which traces call them.
 
 use component_fuse::Additions;
+use wasm_encoder::{CustomSection, Encode, Section};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 use crate::compare::{WITH_GLOBALS, assemble, fused};
@@ -88,4 +89,31 @@ fn names_that_cannot_be_read_are_left_out() {
         !names.is_empty() && names.iter().all(|name| !name.contains("Object_Call")),
         "{names:?}"
     );
+}
+
+/// Names of the component's own custom sections.
+fn custom_sections(component: &[u8]) -> Vec<String> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.expect("a valid component") {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::CustomSection(section) if depth == 0 => names.push(section.name().to_owned()),
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn custom_sections_of_the_component() {
+    let mut original = assemble(NAMED);
+    let producers = CustomSection { name: "producers".into(), data: (&[0]).into() };
+    original.push(producers.id());
+    producers.encode(&mut original);
+    assert_eq!(custom_sections(&original), ["component-name", "producers"]);
+    // Names of indices would be names of others afterwards.
+    let fused = fused(&original, &Additions::default()).component;
+    assert_eq!(custom_sections(&fused), ["producers"]);
 }

@@ -16,7 +16,8 @@ from _random import Random as _Generator
 # As many bits as anything can guess.
 _SEED_BYTES = 32
 
-_unseeded = weakref.WeakSet()
+# Weak references by identity: a generator may live shorter than what is kept.
+_unseeded = {}
 _seed_by_hand = random.Random.seed
 _set_state = random.Random.setstate
 
@@ -31,21 +32,31 @@ def install():
         """Initialises the generator: from `a`, or afresh for each call if it is None."""
         if a is None:
             _seed_afresh(self)
-            _unseeded.add(self)
+            _remember(self)
         else:
             _seed_by_hand(self, a, version)
-            _unseeded.discard(self)
+            _forget(self)
 
     def setstate(self, state):
         """Restores internal state from an object returned by getstate()."""
         _set_state(self, state)
-        _unseeded.discard(self)
+        _forget(self)
 
     random.Random.seed = seed
     random.Random.setstate = setstate
     random.seed = random._inst.seed
     random.setstate = random._inst.setstate
-    _unseeded.add(random._inst)
+    _remember(random._inst)
+
+
+def _remember(generator):
+    key = id(generator)
+    if key not in _unseeded:
+        _unseeded[key] = weakref.ref(generator, lambda _: _unseeded.pop(key, None))
+
+
+def _forget(generator):
+    _unseeded.pop(id(generator), None)
 
 
 def _seed_afresh(generator):
@@ -63,8 +74,10 @@ def forget_draws():
 
 def begin():
     """Gives what was not seeded by hand a state that no other call has."""
-    for generator in list(_unseeded):
-        _seed_afresh(generator)
+    for reference in tuple(_unseeded.values()):
+        generator = reference()
+        if generator is not None:
+            _seed_afresh(generator)
     tempfile._name_sequence = None
     uuid._node = None
     uuid._last_timestamp = None

@@ -5,11 +5,12 @@
 //! fetched again, and refused if it still is not what it should be.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Snapshot, SnapshotId, SnapshotRef};
+use model::{SnapshotId, SnapshotRef, SnapshotSource};
 
 use super::format::{self, Identity};
 use crate::artifact;
@@ -18,6 +19,9 @@ use crate::memory::{Delta, Image, Mapping, Pool};
 /// Most snapshots that are mapped at a time; beyond, the one not used for longest is
 /// unmapped, with its memories.
 const MAX_OPEN: usize = 4_096;
+
+/// Most that the files of snapshots take; beyond, the oldest are removed.
+const MAX_DISK_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
 pub struct Store {
     folder: PathBuf,
@@ -82,11 +86,42 @@ impl Store {
     }
 
     /// Keeps a snapshot that was just made, so that it need not be fetched.
-    pub fn put(&self, bytes: &[u8]) -> io::Result<Snapshot> {
-        let snapshot = format::compress(bytes)?;
+    pub fn put(&self, bytes: &[u8]) -> io::Result<SnapshotRef> {
+        let id = format::id_of(bytes);
         artifact::prepare_folder(&self.folder)?;
-        artifact::write_atomically(&self.path(&snapshot.id), bytes)?;
-        Ok(snapshot)
+        let path = self.path(&id);
+        artifact::write_atomically(&path, bytes)?;
+        self.prune(&path);
+        Ok(SnapshotRef { id, source: Arc::new(Local(path)) })
+    }
+
+    /// A snapshot whose file is there.
+    pub fn find(&self, id: &SnapshotId) -> Option<SnapshotRef> {
+        let path = self.path(id);
+        path.is_file().then(|| SnapshotRef { id: id.clone(), source: Arc::new(Local(path)) })
+    }
+
+    /// Removes the oldest files if there are more than may be. What is mapped stays so, and
+    /// is made anew when it is needed.
+    fn prune(&self, newest: &Path) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, length, _)| length).sum();
+        for (_, length, path) in files {
+            if bytes <= MAX_DISK_BYTES {
+                break;
+            }
+            if path != newest && fs::remove_file(&path).is_ok() {
+                bytes -= length;
+            }
+        }
     }
 
     fn path(&self, id: &SnapshotId) -> PathBuf {
@@ -112,6 +147,15 @@ impl Open {
         let oldest = self.images.iter().min_by_key(|(_, (last_use, _))| *last_use);
         let oldest = oldest.map(|(id, _)| id.clone())?;
         self.images.remove(&oldest).map(|(_, image)| image)
+    }
+}
+
+/// A snapshot's file, which is compressed when it is to be sent.
+struct Local(PathBuf);
+
+impl SnapshotSource for Local {
+    fn read(&self) -> io::Result<Arc<[u8]>> {
+        Ok(format::compress(&fs::read(&self.0)?)?.bytes)
     }
 }
 

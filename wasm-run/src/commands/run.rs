@@ -108,7 +108,7 @@ impl Call {
                 inputs: self.inputs.clone(),
             },
             limits: self.limits.clone(),
-            snapshot: None,
+            snapshot: self.function().snapshot.clone(),
             deterministic: self.deterministic,
             files: self.files.clone(),
             events: Arc::new(()),

@@ -1,12 +1,14 @@
 //! Every hostile guest of `tests/hostile`, on the sandbox itself: no import policy stands
-//! before it. One test, so that all run in one process, which must stay as it was.
+//! before it: over recycled memory that is compared with its image at every use, from
+//! source and begun in snapshots, in the fused interpreter and in the plain one. One test
+//! each, so that all guests run in one process, which must stay as it was.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use mecapy_tests::corpus::{self, Case};
 use mecapy_tests::process::Held;
-use mecapy_tests::{Call, kind_of, sandbox};
+use mecapy_tests::{Call, kind_of, sandbox_with};
 use model::{Executor, Outcome};
 use runtime::{Metering, Sandbox};
 use serde_json::{Value, json};
@@ -33,20 +35,54 @@ struct Verdict {
     wall: Duration,
 }
 
+/// In which way the guests are run.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Source,
+    /// Those whose handler can be kept begin in a snapshot of it.
+    Snapshots,
+    /// In the interpreter whose modules are not fused.
+    Plain,
+}
+
 #[test]
 fn every_guest_ends_as_it_has_to_and_harms_nobody() {
+    run_corpus(Way::Source);
+}
+
+#[test]
+fn guests_that_begin_in_snapshots_end_as_they_have_to() {
+    run_corpus(Way::Snapshots);
+}
+
+#[test]
+fn guests_of_the_plain_interpreter_end_as_they_have_to() {
+    run_corpus(Way::Plain);
+}
+
+fn run_corpus(way: Way) {
     // `MECAPY_HOSTILE=mem_` runs only those whose names begin so.
     let chosen = std::env::var("MECAPY_HOSTILE").unwrap_or_default();
-    let cases: Vec<Case> =
+    let mut cases: Vec<Case> =
         corpus::read().into_iter().filter(|case| case.name.starts_with(&chosen)).collect();
     assert!(!chosen.is_empty() || cases.len() >= LEAST_CASES, "only {} guests", cases.len());
     let failures = runtime::spawn_worker("hostile", move || {
-        let sandbox = sandbox();
+        let sandbox = sandbox_with(|config| {
+            config.memories.verify = true;
+            if way == Way::Plain {
+                config.flavour = &python_wasm::PYTHON_PLAIN;
+            }
+        });
         for metering in [Metering::Unmetered, Metering::Metered] {
             sandbox.warm_up(metering).unwrap();
         }
         for _ in 0..10 {
             assert_eq!(bystander(&sandbox), None);
+        }
+        if way == Way::Snapshots {
+            let taken: usize =
+                cases.iter_mut().map(|case| usize::from(begin_in_snapshot(&sandbox, case))).sum();
+            assert!(taken * 2 > cases.len(), "only {taken} guests have a snapshot");
         }
         // The sockets' library starts a runtime of its own when it first refuses one: once a process.
         for case in cases.iter().filter(|case| case.group() == "net") {
@@ -64,6 +100,10 @@ fn every_guest_ends_as_it_has_to_and_harms_nobody() {
         if !wrong.is_empty() {
             failures.push(("the process".to_owned(), wrong));
         }
+        let memories = sandbox.memory_use();
+        if memories.unequal > 0 || memories.recycled == 0 {
+            failures.push(("the memories".to_owned(), vec![format!("{memories:?}")]));
+        }
         println!("{} guests, {} not as expected", cases.len(), failures.len());
         failures
     })
@@ -71,6 +111,14 @@ fn every_guest_ends_as_it_has_to_and_harms_nobody() {
     .join()
     .unwrap();
     assert!(failures.is_empty(), "{}", table(&failures));
+}
+
+/// Takes a snapshot of a guest's handler, if that goes well.
+fn begin_in_snapshot(sandbox: &Sandbox, case: &mut Case) -> bool {
+    if let Ok(Ok(snapshot)) = sandbox.snapshot(&case.call.snapshot_job(&[])) {
+        case.call.snapshot = Some(snapshot);
+    }
+    case.call.snapshot.is_some()
 }
 
 /// Runs a guest as often as it has to be run, and somebody else after it.

@@ -75,7 +75,8 @@ fn write_flavour(out: &Path, name: &str, components: &[Vec<u8>]) -> Result<Strin
     let mut plain = Vec::new();
     for (seed, component) in components.iter().enumerate() {
         let taken = image::take(component)?;
-        let (code, memory) = (format!("{name}-{seed}.wasm.zst"), format!("{name}-{seed}.image.zst"));
+        let (code, memory) =
+            (format!("{name}-{seed}.wasm.zst"), format!("{name}-{seed}.image.zst"));
         write_compressed(&out.join(&code), &taken.component)?;
         write_compressed(&out.join(&memory), &taken.image)?;
         plain.push((code, memory, None));
@@ -119,9 +120,8 @@ type Parts = (String, String, Option<Vec<u32>>);
 
 fn flavour_static(constant: &str, name: &str, images: &[Parts]) -> String {
     let include = |file: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))");
-    let mut text = format!(
-        "pub static {constant}: Flavour = Flavour {{ name: {name:?}, images: &[\n"
-    );
+    let mut text =
+        format!("pub static {constant}: Flavour = Flavour {{ name: {name:?}, images: &[\n");
     for (code, memory, globals) in images {
         let globals = match globals {
             Some(globals) => format!("Some(&{globals:?})"),

@@ -14,13 +14,9 @@ const FIXED_TICK: Duration = Duration::from_micros(1);
 
 pub enum Clock {
     /// Monotonic time counts from the start of the job: the guest does not learn the host's uptime.
-    Real {
-        started: Instant,
-    },
+    Real { started: Instant },
     /// `elapsed` is an hour when the call begins.
-    Fixed {
-        elapsed: Duration,
-    },
+    Fixed { elapsed: Duration },
 }
 
 impl Clock {

@@ -19,10 +19,7 @@ impl Random {
     }
 
     pub fn seeded() -> Self {
-        Self {
-            source: ChaCha20Rng::from_seed(*b"mecapy: deterministic call seed."),
-            requests: 0,
-        }
+        Self { source: ChaCha20Rng::from_seed(*b"mecapy: deterministic call seed."), requests: 0 }
     }
 
     pub fn requests(&self) -> u64 {

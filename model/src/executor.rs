@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, SnapshotId,
-    SnapshotRef, Tree,
+    CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, SnapshotId, SnapshotRef,
+    Tree,
 };
 
 /// What an engine needs of a package to run its functions.
@@ -248,11 +248,7 @@ pub trait Executor: Send + Sync {
 
     /// As `run`, but tells the outcome as soon as it is known, and returns when what the
     /// run leaves behind is put in order for the next.
-    fn run_then(
-        &self,
-        job: &Job,
-        tell: &mut dyn FnMut(Outcome),
-    ) -> Result<(), ExecutorError> {
+    fn run_then(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
         self.run(job).map(tell)
     }
 

@@ -8,7 +8,8 @@ use model::executor::Description;
 use model::limits::DEFAULT_TIMEOUT;
 use model::manifest::PythonVersion;
 use model::{
-    Bundle, Engine, EnginePreference, FunctionSpec, HandlerRef, Limits, Operation, SnapshotRef, Tree,
+    Bundle, Engine, EnginePreference, FunctionSpec, HandlerRef, Limits, Operation, SnapshotRef,
+    Tree,
 };
 use serde_json::{Value, json};
 

@@ -51,9 +51,7 @@ pub fn take(
     Ok(match sandbox.executor.snapshot(&job)? {
         Ok(snapshot) => Taken::Snapshot(snapshot),
         Err(NoSnapshot::Unfit(reason)) => Taken::Unfit(reason),
-        Err(NoSnapshot::Failed { failure, .. })
-            if failure.kind == model::ErrorKind::Cancelled =>
-        {
+        Err(NoSnapshot::Failed { failure, .. }) if failure.kind == model::ErrorKind::Cancelled => {
             return Err(PrepareError::Cancelled);
         }
         Err(NoSnapshot::Failed { warmup: None, failure }) => Taken::Failed(failure),

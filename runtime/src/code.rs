@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use component_fuse::{GLOBAL, SET_GLOBALS};
 use host_api::{Function, FunctionIndices};
-use wasmtime::component::{
-    Component, ComponentExportIndex, Instance, InstancePre, Linker, Val,
-};
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Linker, Val};
 use wasmtime::{Engine, Store};
 
 use crate::memory::{Image, use_image};

@@ -91,10 +91,7 @@ impl Variant {
         Self { metering, engine: OnceLock::new(), codes }
     }
 
-    fn engine(
-        &self,
-        pool: &Arc<Pool>,
-    ) -> Result<&wasmtime::Engine, SandboxError> {
+    fn engine(&self, pool: &Arc<Pool>) -> Result<&wasmtime::Engine, SandboxError> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
@@ -283,11 +280,7 @@ impl Executor for Sandbox {
         told.ok_or_else(|| ExecutorError::Internal("a run without an outcome".to_owned()))
     }
 
-    fn run_then(
-        &self,
-        job: &Job,
-        tell: &mut dyn FnMut(Outcome),
-    ) -> Result<(), ExecutorError> {
+    fn run_then(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
         if thread::fits_a_guest() {
             return self.run_here(job, tell);
         }
@@ -299,7 +292,10 @@ impl Executor for Sandbox {
         Ok(())
     }
 
-    fn snapshot(&self, job: &SnapshotJob) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
+    fn snapshot(
+        &self,
+        job: &SnapshotJob,
+    ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
         thread::with_guest_stack(|| self.snapshot_here(job))
             .unwrap_or_else(|error| Err(ExecutorError::Internal(error.to_string())))
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// A moment's inventory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    /// Memory of its own: files that it maps are everyone's.
     pub resident_bytes: u64,
     /// Names of threads, sorted.
     pub threads: Vec<String>,
@@ -19,7 +20,7 @@ impl Held {
     pub fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").expect("a Linux /proc");
         Self {
-            resident_bytes: field(&status, "VmRSS:") * 1024,
+            resident_bytes: field(&status, "RssAnon:") * 1024,
             threads: list("/proc/self/task", |path| fs::read_to_string(path.join("comm")).ok()),
             descriptors: list("/proc/self/fd", |path| {
                 Some(fs::read_link(path).ok()?.display().to_string())

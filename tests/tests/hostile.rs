@@ -69,6 +69,8 @@ fn run_corpus(way: Way) {
     let failures = runtime::spawn_worker("hostile", move || {
         let sandbox = sandbox_with(|config| {
             config.memories.verify = true;
+            // So few that they change hands all the time.
+            config.memories.max_bytes = 64 << 20;
             if way == Way::Plain {
                 config.flavour = &python_wasm::PYTHON_PLAIN;
             }

@@ -267,12 +267,22 @@ fn a_file_that_was_altered_on_disk_is_fetched_again() {
 fn intruder(number: usize) -> Call {
     let body = match number % 10 {
         0 => "MARK.append(inputs['secret']); return len(MARK)",
-        1 => "import json; found = getattr(json, 'mark', None); json.mark = inputs['secret']; return 1 if found is None else found",
-        2 => "import builtins; found = getattr(builtins, 'mark', None); builtins.mark = inputs['secret']; return 1 if found is None else found",
-        3 => "data = bytearray(3_000_000); data[:9] = b'a' * 9; MARK.append(data); return len(MARK)",
+        1 => {
+            "import json; found = getattr(json, 'mark', None); json.mark = inputs['secret']; return 1 if found is None else found"
+        }
+        2 => {
+            "import builtins; found = getattr(builtins, 'mark', None); builtins.mark = inputs['secret']; return 1 if found is None else found"
+        }
+        3 => {
+            "data = bytearray(3_000_000); data[:9] = b'a' * 9; MARK.append(data); return len(MARK)"
+        }
         4 => "raise ValueError(inputs['secret'])",
-        5 => "import os; found = os.listdir('/tmp'); open('/tmp/' + inputs['secret'], 'w').write('x'); return found or 1",
-        6 => "import random; random.seed(inputs['secret']); MARK.append(random.random()); return len(MARK)",
+        5 => {
+            "import os; found = os.listdir('/tmp'); open('/tmp/' + inputs['secret'], 'w').write('x'); return found or 1"
+        }
+        6 => {
+            "import random; random.seed(inputs['secret']); MARK.append(random.random()); return len(MARK)"
+        }
         7 => "return bytes(50_000_000) and 1",
         8 => "import os; os._exit(3)",
         _ => "MARK.append([inputs['secret']] * 10_000); return len(MARK)",

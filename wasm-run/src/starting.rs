@@ -70,11 +70,7 @@ impl Executor for Starting {
         self.ready(job.deterministic, job.limits.fuel.is_some())?.run(job)
     }
 
-    fn run_then(
-        &self,
-        job: &Job,
-        tell: &mut dyn FnMut(Outcome),
-    ) -> Result<(), ExecutorError> {
+    fn run_then(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
         self.ready(job.deterministic, job.limits.fuel.is_some())?.run_then(job, tell)
     }
 

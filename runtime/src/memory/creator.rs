@@ -150,10 +150,8 @@ mod tests {
     ) -> Result<Box<dyn LinearMemory>, String> {
         let creator = Creator(pool.clone());
         let kind = MemoryType::new(1, None);
-        use_image(image, || {
-            creator.new_memory(kind, minimum, None, Some(CAPACITY), 4 * WASM_PAGE)
-        })
-        .0
+        use_image(image, || creator.new_memory(kind, minimum, None, Some(CAPACITY), 4 * WASM_PAGE))
+            .0
     }
 
     #[test]

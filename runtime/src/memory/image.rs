@@ -49,7 +49,10 @@ pub enum Source {
     /// At the same place of the base.
     Base,
     /// At this place of the delta's file.
-    Delta { at: usize, mapped: bool },
+    Delta {
+        at: usize,
+        mapped: bool,
+    },
     Zero,
 }
 
@@ -140,8 +143,7 @@ impl Image {
             if segment.range.start >= range.end {
                 break;
             }
-            let part =
-                range.start.max(segment.range.start)..range.end.min(segment.range.end);
+            let part = range.start.max(segment.range.start)..range.end.min(segment.range.end);
             let content = self.content(segment.source, segment.range.start, &part);
             each(part, content);
         }
@@ -187,7 +189,8 @@ fn segments(base: usize, len: usize, delta: Option<&Delta>) -> Option<Vec<Segmen
             }
             fill(&mut segments, at, start);
             let mapped = pages >= MIN_MAPPED_PAGES && run.pages >= shortest;
-            segments.push(Segment { range: start..end, source: Source::Delta { at: file, mapped } });
+            segments
+                .push(Segment { range: start..end, source: Source::Delta { at: file, mapped } });
             file += pages * PAGE;
             at = end;
         }
@@ -286,9 +289,8 @@ pub mod tests {
     fn the_longest_runs_are_mapped_and_only_so_many() {
         let runs: Vec<(u32, u32)> = (0..40).map(|at| (at * 100, 24 + at)).collect();
         let image = image(1, 300, &runs);
-        let mapped = |segment: &&Segment| {
-            matches!(segment.source, Source::Delta { mapped: true, .. })
-        };
+        let mapped =
+            |segment: &&Segment| matches!(segment.source, Source::Delta { mapped: true, .. });
         let count = image.segments().iter().filter(mapped).count();
         assert_eq!(count, MAX_MAPPED_RUNS);
         let last = image.segments().iter().rfind(mapped).unwrap();

@@ -105,12 +105,7 @@ impl Pool {
     }
 
     /// A memory that equals the image, and whether it was at hand.
-    pub fn take(
-        &self,
-        image: &Image,
-        capacity: usize,
-        guard: usize,
-    ) -> io::Result<(Slot, bool)> {
+    pub fn take(&self, image: &Image, capacity: usize, guard: usize) -> io::Result<(Slot, bool)> {
         let kept = self.shelf().take(image.id());
         if let Some(slot) = kept
             && slot.reserved() == capacity + 2 * guard
@@ -280,7 +275,7 @@ mod tests {
         for image in &images {
             let slot = take(&pool, image);
             pool.give(image, slot);
-                assert!(pool.usage().kept_bytes <= 3 * one.bytes);
+            assert!(pool.usage().kept_bytes <= 3 * one.bytes);
         }
         let usage = pool.usage();
         assert_eq!((usage.kept, usage.images, usage.evicted), (3, 3, 7));

@@ -16,8 +16,8 @@ use std::os::fd::OwnedFd;
 use std::sync::LazyLock;
 
 use rustix::io;
-use rustix::mm::{UserfaultfdFlags, userfaultfd};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::mm::{UserfaultfdFlags, userfaultfd};
 use rustix::process::{Pid, getpid};
 
 /// Runs of written pages fetched by one request.

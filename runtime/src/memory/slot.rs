@@ -156,11 +156,8 @@ impl Slot {
                 MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
             )?;
             // Written by the page, it is put back by the page.
-            let _ = madvise(
-                self.base.add(range.start).cast(),
-                range.len(),
-                Advice::LinuxNoHugepage,
-            );
+            let _ =
+                madvise(self.base.add(range.start).cast(), range.len(), Advice::LinuxNoHugepage);
         }
         Ok(())
     }

@@ -91,8 +91,7 @@ fn take(
         if job.limits.fuel.is_some() {
             run::fill_up(store, &job.limits)?;
         }
-        let answer =
-            guest.exports.call_call(&mut *store, &inputs, job.limits.output_bytes);
+        let answer = guest.exports.call_call(&mut *store, &inputs, job.limits.output_bytes);
         kept!(told(answer, store, job, Some(index))?);
     }
     store.data_mut().begin_call(job.limits.timeout);

@@ -13,7 +13,17 @@ use super::table::Table;
 pub fn measure(sandbox: &Arc<Sandbox>, _pythons: &[Python], scale: Scale) {
     let mut table = Table::new(
         &format!("Calls that begin in a snapshot, metered, {} calls each (µs)", scale.calls),
-        &["", "instantiate", "call", "told p50", "p99", "whole p50", "p99", "calls/s of one", "of two"],
+        &[
+            "",
+            "instantiate",
+            "call",
+            "told p50",
+            "p99",
+            "whole p50",
+            "p99",
+            "calls/s of one",
+            "of two",
+        ],
     );
     for (name, call) in [("standard library", small(true))] {
         let call = call.from_snapshot(&**sandbox);
@@ -27,13 +37,19 @@ pub fn measure(sandbox: &Arc<Sandbox>, _pythons: &[Python], scale: Scale) {
         };
         let [told50, _, told99] = told.cells();
         let [whole50, _, whole99] = whole.cells();
-        let rates = [1, 2].map(|threads| format!("{:.0}", rate_of(sandbox, &call, scale.throughput, threads)));
+        let rates = [1, 2]
+            .map(|threads| format!("{:.0}", rate_of(sandbox, &call, scale.throughput, threads)));
         let [one, two] = rates;
         table.row([
             name.to_owned(),
             phase(|phases| phases.instantiate),
             phase(|phases| phases.call),
-            told50, told99, whole50, whole99, one, two,
+            told50,
+            told99,
+            whole50,
+            whole99,
+            one,
+            two,
         ]);
     }
     table.print();

@@ -80,6 +80,4 @@ pub struct Phases {
     pub load: Duration,
     /// The handler's own run, with its inputs and outputs converted.
     pub call: Duration,
-    /// Giving the memory back.
-    pub drop: Duration,
 }

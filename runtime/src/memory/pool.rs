@@ -169,7 +169,8 @@ impl Pool {
         drop(kept);
     }
 
-    fn evict_all(&self) {
+    /// Gives all that is kept back to the kernel.
+    pub fn evict_all(&self) {
         let shelf = std::mem::take(&mut *self.shelf());
         self.counters.evicted.fetch_add(shelf.len() as u64, Ordering::Relaxed);
     }

@@ -33,6 +33,8 @@ pub struct Scale {
     pub processes: usize,
     /// Instances alive at a time.
     pub instances: usize,
+    /// Functions with a memory at hand at a time.
+    pub functions: usize,
 }
 
 impl Scale {
@@ -45,6 +47,7 @@ impl Scale {
         forks: 500,
         processes: 60,
         instances: 32,
+        functions: 1_000,
     };
 
     const QUICK: Self = Self {
@@ -56,6 +59,7 @@ impl Scale {
         forks: 5,
         processes: 2,
         instances: 4,
+        functions: 10,
     };
 }
 
@@ -98,12 +102,12 @@ fn run(scale: Scale, only_snapshots: bool) {
     println!("sandbox: CPython {}", version.as_str().unwrap_or_default());
 
     if only_snapshots {
-        snapshots::measure(&sandbox, &pythons, scale);
+        snapshots::measure(&sandbox, scale);
         return;
     }
     // On a fresh process: what later measurements leave behind would count as shared.
     memory::measure(scale);
-    snapshots::measure(&sandbox, &pythons, scale);
+    snapshots::measure(&sandbox, scale);
     let p50 = calls::measure(&sandbox, scale);
     native::measure(&pythons, scale, p50);
     compute::measure(&sandbox, &pythons, scale);

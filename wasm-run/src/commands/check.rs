@@ -40,6 +40,8 @@ fn object(prepared: &Prepared) -> Value {
                 "engine": function.engine,
                 "engine_reason": function.engine_reason,
                 "described": function.described,
+                "snapshot": function.snapshot.as_ref().map(|snapshot| &snapshot.id),
+                "no_snapshot": function.no_snapshot,
                 "warnings": function.warnings,
             })
         })

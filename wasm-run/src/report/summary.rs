@@ -24,6 +24,10 @@ pub fn checked(prepared: &Prepared) -> String {
             function.engine,
             clean_line(&function.engine_reason)
         );
+        if let Some(reason) = &function.no_snapshot {
+            let reason = clean_line(reason);
+            text.push_str(&format!("    every call imports its handler: {reason}\n"));
+        }
         for message in &function.warnings {
             let _ = writeln!(text, "    {YELLOW}warning{YELLOW:#} {}", clean(message));
         }

@@ -23,7 +23,7 @@ mod shelf;
 mod slot;
 
 pub use creator::{Ending, end_of_call, use_image};
-pub use image::{Delta, Image, PAGE, Run};
+pub use image::{Delta, Image, MAX_MAPPED_RUNS, PAGE, Run};
 pub use mapping::Mapping;
 pub use pool::{Pool, PoolConfig, PoolUse};
 pub use slot::Slot;

@@ -35,7 +35,7 @@ pub struct PoolConfig {
 impl Default for PoolConfig {
     fn default() -> Self {
         Self {
-            max_bytes: 1024 * 1024 * 1024,
+            max_bytes: 1536 * 1024 * 1024,
             // Half of what Linux gives a process, unless it is told otherwise.
             max_mappings: 32_768,
             recycle: true,

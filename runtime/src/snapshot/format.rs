@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::{Snapshot, SnapshotId};
 use serde::{Deserialize, Serialize};
 
-use crate::memory::{Image, PAGE, Run, Slot};
+use crate::memory::{Image, MAX_MAPPED_RUNS, PAGE, Run, Slot};
 
 /// Changed whenever the meaning of the bytes changes.
 const FORMAT: u32 = 1;
@@ -27,6 +27,10 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Fast, and near what slower levels give for pages.
 const COMPRESSION: i32 = 3;
+
+/// Most pages of a snapshot that are copied, where joining can do it: a page costs about a
+/// microsecond.
+const MAX_COPIED_PAGES: u32 = 384;
 
 /// Names the interpreter that a snapshot continues: its component, memory and globals.
 pub type Identity = String;
@@ -75,6 +79,7 @@ pub fn write(base: &Identity, image: &Image, memory: &Slot, globals: Vec<u32>) -
             _ => runs.push((number as u32, 1)),
         }
     }
+    let runs = joined(&runs);
     let header = Header { format: FORMAT, base: base.clone(), len: bytes.len(), globals, runs };
     let json = serde_json::to_vec(&header).expect("a header is JSON");
     let mut out = Vec::new();
@@ -87,6 +92,29 @@ pub fn write(base: &Identity, image: &Image, memory: &Slot, globals: Vec<u32>) -
         out.extend_from_slice(&bytes[start..start + pages as usize * PAGE]);
     }
     out
+}
+
+/// Joins runs that are near each other, with what lies between them, until few enough pages
+/// are left that are in no long run: those are copied whenever a memory is made.
+fn joined(runs: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let mut joined = runs.to_vec();
+    for gap in [1, 2, 4, 8, 16, 32] {
+        let mut lengths: Vec<u32> = joined.iter().map(|run| run.1).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        if lengths.iter().skip(MAX_MAPPED_RUNS).sum::<u32>() <= MAX_COPIED_PAGES {
+            break;
+        }
+        joined.clear();
+        for &(first, pages) in runs {
+            match joined.last_mut() {
+                Some((start, length)) if first - (*start + *length) <= gap => {
+                    *length = first + pages - *start;
+                }
+                _ => joined.push((first, pages)),
+            }
+        }
+    }
+    joined
 }
 
 /// The header, and where the pages begin. Nothing if this is no snapshot of this format.
@@ -123,6 +151,17 @@ pub fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_are_joined_only_if_there_are_many() {
+        let few: Vec<(u32, u32)> = (0..40).map(|at| (at * 3, 1)).collect();
+        assert_eq!(joined(&few), few);
+        let many: Vec<(u32, u32)> = (0..1000).map(|at| (at * 3, 1)).collect();
+        assert_eq!(joined(&many), [(0, 2998)]);
+        // Too far apart for any.
+        let far: Vec<(u32, u32)> = (0..1000).map(|at| (at * 100, 1)).collect();
+        assert_eq!(joined(&far), far);
+    }
 
     #[test]
     fn what_is_no_snapshot_is_not_read() {

@@ -23,10 +23,11 @@ import sympy
 
 X = sympy.symbols('x')
 AREA = sympy.pi * X**2 / 4
+SLOPE = sympy.lambdify(X, sympy.diff(AREA, X), 'math')
 
 
 def calculate(inputs):
-    return {'area': float(AREA.subs(X, inputs['force'])), 'name': str(AREA)}
+    return {'slope': SLOPE(inputs['section']), 'symbol': X.name}
 ";
 
 const WITH_FLUIDS: &str = "
@@ -99,7 +100,8 @@ fn prepared(sandbox: &Sandbox, handler: &str, packages: &str) -> (Call, Duration
     let text = format!(
         "name: bench\nversion: \"1.0.0\"\nruntime: {{timeout: 60, memory_limit: 512}}\n\
          dependencies: {{packages: [{list}]}}\n\
-         test_cases: [{{inputs: {{force: 5000, section: 25.5, grade: S355}}}}]\n"
+         functions:\n  bench:\n    handler: handler:calculate\n    test_cases:\n\
+         \x20     - inputs: {{force: 5000, section: 25.5, grade: S355}}\n"
     );
     let mut tree = Tree::new();
     for (path, content) in [("handler.py", handler), ("mecapy.yml", &text)] {

@@ -52,6 +52,8 @@ pub fn with_metering(call: Call, metered: bool) -> Call {
 pub struct Measured {
     pub phases: Vec<Phases>,
     pub told: Times,
+    /// From then on: giving the instance and its memory back.
+    pub drop: Times,
     pub whole: Times,
 }
 
@@ -82,6 +84,7 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) -> [f64; 2] {
         row(name, times.each_ref());
     }
     row("told", measured.each_ref().map(|measured| &measured.told));
+    row("drop", measured.each_ref().map(|measured| &measured.drop));
     row("whole call", measured.each_ref().map(|measured| &measured.whole));
     table.print();
 
@@ -114,7 +117,8 @@ pub fn repeated(executor: &dyn Executor, call: &Call, warm_up: usize, calls: usi
             whole.push(took);
         }
     }
-    Measured { phases, told: Times::new(told), whole: Times::new(whole) }
+    let drop = whole.iter().zip(&told).map(|(whole, told)| *whole - *told);
+    Measured { phases, drop: Times::new(drop), told: Times::new(told), whole: Times::new(whole) }
 }
 
 /// Calls a second on one thread and on two.

@@ -47,8 +47,17 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) {
             scale.calls
         ),
         &[
-            "", "instantiate", "call", "told p50", "p99", "whole p50", "p99", "calls/s of one",
-            "of two", "cold p50", "p99",
+            "",
+            "instantiate",
+            "call",
+            "told p50",
+            "p99",
+            "whole p50",
+            "p99",
+            "calls/s of one",
+            "of two",
+            "cold p50",
+            "p99",
         ],
     );
     let mut preparing = Table::new(
@@ -68,7 +77,7 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) {
             format!("{:.2}", sent.map_or(0, |bytes| bytes.len()) as f64 / (1024.0 * 1024.0)),
         ]);
         let (shared, same) = (sandbox.clone(), call.clone());
-        let Measured { phases, told, whole } =
+        let Measured { phases, told, whole, .. } =
             worker(move || repeated(&*shared, &same, scale.warm_up, scale.calls));
         let phase = |phase: fn(&model::limits::Phases) -> Duration| {
             Times::new(phases.iter().map(phase)).cells()[0].clone()

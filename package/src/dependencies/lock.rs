@@ -271,7 +271,7 @@ mod tests {
         );
         assert!(!text.contains("3.11"), "{text}");
         let offline =
-            "error: Failed to fetch: `https://pypi.org/simple/numpy/`\n  cause: dns error";
+            "error: Failed to fetch: `https://index.example/simple/numpy/`\n  cause: dns error";
         assert!(matches!(refused(&requirements, offline), DependencyError::Unavailable(_)));
     }
 }

@@ -13,6 +13,7 @@ use rustix::mm::{
 };
 
 use super::image::{Image, Source};
+use super::mapping::Mapping;
 use super::scan::{self, Tracking};
 
 /// A memory of which more than this was written is mapped afresh: pages that are copied
@@ -103,21 +104,19 @@ impl Slot {
 
     /// Maps the image afresh at the start, and nothing beyond it.
     fn map_image(&mut self, image: &Image) -> io::Result<()> {
-        self.map_file(0..image.base.len(), &image.base.file()?, 0)?;
+        self.size = image.len();
+        (self.copied_bytes, self.written_bytes) = (0, 0);
+        let base = image.base.file().ok();
+        self.map_content(0..image.base.len(), &image.base, base.as_ref(), 0)?;
         if image.len() > image.base.len() {
             self.map_zeros(image.base.len()..image.len())?;
         }
-        self.size = image.len();
-        (self.copied_bytes, self.written_bytes) = (0, 0);
-        let mut file = None;
+        let delta = image.delta.as_ref();
+        let file = delta.and_then(|delta| delta.mapping.file().ok());
         for segment in image.segments() {
             let Source::Delta { at, mapped } = segment.source else { continue };
-            if mapped {
-                let file = match &mut file {
-                    Some(file) => file,
-                    None => file.insert(delta_file(image)?),
-                };
-                self.map_file(segment.range.clone(), file, at as u64)?;
+            if mapped && let Some(delta) = delta {
+                self.map_content(segment.range.clone(), &delta.mapping, file.as_ref(), at)?;
             } else if let Some(content) =
                 image.content(segment.source, segment.range.start, &segment.range)
             {
@@ -127,6 +126,25 @@ impl Slot {
         }
         let start = self.base.addr();
         self.tracking = scan::track(start..start + self.size);
+        Ok(())
+    }
+
+    /// Maps a part of a file; copies it from where it is mapped already if the file is gone,
+    /// as when somebody has emptied the cache folder.
+    fn map_content(
+        &mut self,
+        range: Range<usize>,
+        mapping: &Mapping,
+        file: Option<&File>,
+        at: usize,
+    ) -> io::Result<()> {
+        if let Some(file) = file {
+            return self.map_file(range, file, at as u64);
+        }
+        let content = &mapping.bytes()[at..at + range.len()];
+        self.map_zeros(range.clone())?;
+        self.copy(range.start, content);
+        self.copied_bytes += content.len();
         Ok(())
     }
 
@@ -243,13 +261,6 @@ impl Slot {
     }
 }
 
-fn delta_file(image: &Image) -> io::Result<File> {
-    match &image.delta {
-        Some(delta) => delta.mapping.file(),
-        None => Err(io::Error::other("an image without changed pages")),
-    }
-}
-
 impl Drop for Slot {
     fn drop(&mut self) {
         // SAFETY: made by `new`; whoever used the memory is gone.
@@ -331,6 +342,21 @@ mod tests {
         }
         assert!(second.equals(&image));
         assert!(image.base.bytes()[..PAGE] == second.bytes()[..PAGE]);
+    }
+
+    #[test]
+    fn a_memory_is_made_and_put_back_when_its_files_are_gone() {
+        let sample = image(40, 60, &RUNS);
+        let image = sample.image.clone();
+        let mut slot = Slot::new(&image, CAPACITY, GUARD).unwrap();
+        drop(sample);
+        assert!(image.base.file().is_err());
+        for slot in [&mut slot, &mut Slot::new(&image, CAPACITY, GUARD).unwrap()] {
+            assert!(slot.equals(&image));
+            slot.scribble(7);
+            slot.restore(&image).unwrap();
+            assert!(slot.equals(&image));
+        }
     }
 
     #[test]

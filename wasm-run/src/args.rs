@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["inputs", "function"])]
     pub test: bool,
 
-    /// Make N cold calls; print p50, p95 and p99 of each phase, and calls per second
+    /// Make N calls; print p50, p95 and p99 of each phase, and calls per second
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BENCH)))]
     pub bench: Option<u32>,
 

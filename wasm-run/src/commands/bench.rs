@@ -1,4 +1,4 @@
-//! Many cold calls, one after another, and how long each phase of them took.
+//! Many calls, one after another, and how long each phase of them took.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -122,7 +122,7 @@ pub fn benched(known: &Known, benched: &Benched) -> String {
     }
     let metering = if benched.metered { "metered" } else { "unmetered" };
     let mut parts = vec![
-        format!("{} cold calls", grouped(benched.calls.into())),
+        format!("{} calls", grouped(benched.calls.into())),
         format!("{:.0} calls/s", benched.per_second),
         metering.to_owned(),
     ];

@@ -125,7 +125,7 @@ fn benchmarks_tell_percentiles() {
     assert!(object["metered"] == true && object["fuel"].is_u64(), "{object}");
     let ran = package.run(&["--bench", "3"]).exits(0);
     assert!(
-        ran.stdout.starts_with("phase ") && ran.stdout.contains("3 cold calls · "),
+        ran.stdout.starts_with("phase ") && ran.stdout.contains("3 calls · "),
         "{}",
         ran.stdout
     );

@@ -80,15 +80,20 @@ pub struct Sandbox {
 struct Variant {
     metering: Metering,
     engine: OnceLock<wasmtime::Engine>,
-    /// By seed, of which several may share the first one's code. Loading one, which may
-    /// compile, holds up no call of another.
+    /// By seed: the first seed whose image has the same component, and so the same code.
+    firsts: Vec<usize>,
+    /// By first seed. Loading one, which may compile, holds up no call of another.
     codes: Vec<Mutex<Option<Arc<Code>>>>,
 }
 
 impl Variant {
     fn new(metering: Metering, flavour: &Flavour) -> Self {
         let codes = flavour.images.iter().map(|_| Mutex::default()).collect();
-        Self { metering, engine: OnceLock::new(), codes }
+        let firsts = flavour.images.iter().enumerate().map(|(seed, image)| {
+            let id = image.component_id();
+            flavour.images.iter().position(|other| other.component_id() == id).unwrap_or(seed)
+        });
+        Self { metering, engine: OnceLock::new(), firsts: firsts.collect(), codes }
     }
 
     fn engine(&self, pool: &Arc<Pool>) -> Result<&wasmtime::Engine, SandboxError> {
@@ -105,8 +110,8 @@ impl Variant {
         pool: &Arc<Pool>,
         seed: usize,
     ) -> Result<Arc<Code>, SandboxError> {
-        let first = first_of_component(config.flavour, seed);
-        let mut loaded = self.codes[first].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded =
+            self.codes[self.firsts[seed]].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = &*loaded {
             return Ok(code.clone());
         }
@@ -117,13 +122,6 @@ impl Variant {
         *loaded = Some(code.clone());
         Ok(code)
     }
-}
-
-/// The first seed whose image has the same component.
-fn first_of_component(flavour: &Flavour, seed: usize) -> usize {
-    let id = flavour.images[seed].component_id();
-    let same = |image: &python_wasm::Image| std::ptr::eq(image.component_id(), id);
-    flavour.images.iter().position(same).unwrap_or(seed)
 }
 
 impl Sandbox {

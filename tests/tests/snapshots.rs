@@ -33,7 +33,7 @@ def calculate(inputs):
         name = file.name
     return [
         random.random(), OWN.random(), random.gauss(0, 1), secrets.token_hex(), str(uuid.uuid4()),
-        str(uuid.uuid1()), time.time(), time.time_ns(), name, hash(object()) and id(inputs) and 0,
+        str(uuid.uuid1()), time.time(), time.time_ns(), name,
     ]
 ";
 
@@ -42,7 +42,7 @@ fn two_calls_of_one_snapshot_differ_in_chance_and_time() {
     on_worker(|sandbox| {
         let call = Call::of(CHANCE).from_snapshot(&sandbox);
         let calls: Vec<Value> = (0..5).map(|_| call.value(&sandbox)).collect();
-        for index in 0..9 {
+        for index in 0..calls[0].as_array().unwrap().len() {
             let drawn: BTreeSet<String> = calls.iter().map(|one| one[index].to_string()).collect();
             assert_eq!(drawn.len(), calls.len(), "item {index}: {drawn:?}");
         }

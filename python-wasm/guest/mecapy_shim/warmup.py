@@ -102,7 +102,6 @@ def warm_up(folder):
     # The image is where it was: nowhere.
     os.chdir = lambda path: None
     sys.path.insert(0, folder)
-    modules = set(sys.modules)
     for number in range(ROUNDS):
         name = f"warm_{number}"
         with open(f"{folder}/{name}.py", "w") as file:
@@ -121,8 +120,9 @@ def warm_up(folder):
     loading.ROOT = root
     sys.path[:] = sys_path
     sys.path_importer_cache.pop(folder, None)
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    # What the handlers imported stays: others hold it too.
+    for number in range(ROUNDS):
+        del sys.modules[f"warm_{number}"]
 
 
 def _call(target, inputs):

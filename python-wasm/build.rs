@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use component_fuse::{Additions, fuse, image};
+use component_fuse::{Additions, Stub, fuse, image};
 use componentize_py::{ComponentGenerator, Ctx};
 use walkdir::WalkDir;
 use wasmtime::component::{Linker, ResourceType};
@@ -34,7 +34,22 @@ const ADDITIONS: Additions = Additions {
         ("__wasilibc_reset_preopens", "reset-preopens"),
     ],
     globals: true,
+    stubs: Some(stub),
 };
+
+/// `error-code::access-denied` of `wasi:sockets`, as a `result` with a resource has it.
+const DENIED: Stub = Stub::Answer(&[(0, 1), (4, 1)]);
+
+/// There is no network: a socket cannot be had, and so nothing can be done with one.
+fn stub(interface: &str, function: &str) -> Option<Stub> {
+    let (interface, _version) = interface.split_once('@')?;
+    match (interface, function) {
+        ("wasi:sockets/tcp-create-socket" | "wasi:sockets/udp-create-socket", _)
+        | ("wasi:sockets/ip-name-lookup", "resolve-addresses") => Some(DENIED),
+        ("wasi:sockets/instance-network", _) => None,
+        (interface, _) => interface.starts_with("wasi:sockets/").then_some(Stub::Trap),
+    }
+}
 
 /// Images of each flavour, which differ only in the interpreter's hash seed.
 const SEEDS: u64 = 2;

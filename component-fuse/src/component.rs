@@ -1,7 +1,7 @@
 //! A component, read as far as fusing needs it: everything of its core part, the rest as
 //! bytes in their order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use wasmparser::{
     BinaryReader, CanonicalFunction, CanonicalOption, ComponentAlias, ComponentAliasSectionReader,
@@ -47,12 +47,27 @@ pub struct Component<'a> {
     pub exports: HashSet<&'a str>,
     /// Tables, memories and globals that the component names: instance and export.
     others: [Vec<(u32, &'a str)>; 3],
+    /// Functions of the imported interfaces, by index: interface and name.
+    imported: HashMap<u32, (&'a str, &'a str)>,
+    /// Imported interfaces, by the index of their instance.
+    interfaces: HashMap<u32, &'a str>,
     /// Sizes of the index spaces of functions and types, to which more can be added.
     pub function_count: u32,
     pub type_count: u32,
+    instance_count: u32,
 }
 
 impl<'a> Component<'a> {
+    /// The interface and the name of an imported function that a core function lowers.
+    pub fn lowered(&self, core_function: u32) -> Option<(&'a str, &'a str)> {
+        match self.functions.get(core_function as usize)? {
+            CoreFunction::Canonical(CanonicalFunction::Lower { func_index, .. }) => {
+                self.imported.get(func_index).copied()
+            }
+            _ => None,
+        }
+    }
+
     pub fn other(&self, kind: Kind, index: u32) -> Option<(u32, &'a str)> {
         self.others.get(space(kind)?)?.get(index as usize).copied()
     }
@@ -77,9 +92,12 @@ pub fn parse(bytes: &[u8]) -> Result<Component<'_>, Refused> {
         instances: Vec::new(),
         functions: Vec::new(),
         exports: HashSet::new(),
+        imported: HashMap::new(),
+        interfaces: HashMap::new(),
         others: Default::default(),
         function_count: 0,
         type_count: 0,
+        instance_count: 0,
     };
     for (id, body) in sections(bytes)? {
         component.read(id, body)?;
@@ -149,7 +167,12 @@ impl<'a> Component<'a> {
                 let Some(space) = space(Kind::of(kind)?) else { return refuse("an alias") };
                 self.others[space].push((instance_index, name));
             }
-            ComponentAlias::InstanceExport { kind, .. } => {
+            ComponentAlias::InstanceExport { kind, instance_index, name } => {
+                if kind == ComponentExternalKind::Func
+                    && let Some(interface) = self.interfaces.get(&instance_index)
+                {
+                    self.imported.insert(self.function_count, (interface, name));
+                }
                 self.count_kind(kind)?;
                 self.parts.push(Part::Alias(alias));
             }
@@ -193,9 +216,14 @@ impl<'a> Component<'a> {
             }
             sections::COMPONENT_IMPORT => {
                 for import in ComponentImportSectionReader::new(reader)? {
-                    match import?.ty {
+                    let import = import?;
+                    match import.ty {
                         ComponentTypeRef::Func(_) => self.function_count += 1,
                         ComponentTypeRef::Type(_) => self.type_count += 1,
+                        ComponentTypeRef::Instance(_) => {
+                            self.interfaces.insert(self.instance_count, import.name.0);
+                            self.instance_count += 1;
+                        }
                         ComponentTypeRef::Module(_) => return refuse(PASSED_MODULE),
                         _ => {}
                     }
@@ -211,6 +239,7 @@ impl<'a> Component<'a> {
             sections::COMPONENT_INSTANCE => {
                 for instance in ComponentInstanceSectionReader::new(reader)? {
                     check_instance(&instance?)?;
+                    self.instance_count += 1;
                 }
             }
             sections::COMPONENT_COMPONENT => check_nested(body)?,
@@ -223,6 +252,7 @@ impl<'a> Component<'a> {
         match kind {
             ComponentExternalKind::Func => self.function_count += 1,
             ComponentExternalKind::Type => self.type_count += 1,
+            ComponentExternalKind::Instance => self.instance_count += 1,
             ComponentExternalKind::Module => return refuse(PASSED_MODULE),
             _ => {}
         }

@@ -12,9 +12,9 @@ use wasmparser::names::KebabStr;
 use wasmparser::{CanonicalFunction, CanonicalOption as Option_};
 
 use crate::component::{CoreFunction, Part};
-use crate::emit_module::{EARLY, Emitted, LATE, MEMORY, TABLE, export_name};
+use crate::emit_module::{EARLY, Emitted, MEMORY, TABLE, export_name};
 use crate::link::Item;
-use crate::plan::{Plan, is_late};
+use crate::plan::{Given, Plan};
 use crate::sections::COMPONENT_CORE_MODULE;
 use crate::{GLOBAL, Refused, SET_GLOBALS, refuse};
 
@@ -28,6 +28,7 @@ pub fn emit(plan: &Plan, module: &Emitted) -> Result<Vec<u8>, Refused> {
         instances: 0,
         fused: None,
         late: Vec::new(),
+        given: plan.canonicals.iter().map(|one| (one.function, one.given)).collect(),
     };
     for part in &plan.linked.component.parts {
         writer.part(part)?;
@@ -52,6 +53,8 @@ struct Writer<'w, 'p, 'c, 'a> {
     fused: Option<u32>,
     /// Functions that wait for its memory.
     late: Vec<u32>,
+    /// By function that the component makes, if it is ever called.
+    given: HashMap<u32, Given>,
 }
 
 impl Writer<'_, '_, '_, '_> {
@@ -66,17 +69,15 @@ impl Writer<'_, '_, '_, '_> {
                     .map_err(|error| Refused(error.to_string()))?;
                 self.out.section(ComponentAliasSection::new().alias(alias));
             }
-            Part::Canonical(function) if is_late(self.plan.linked, *function) => {
-                if self.fused.is_some() {
-                    return refuse("a function is lowered after one is lifted");
-                }
-                self.late.push(*function);
-            }
             Part::Canonical(function) => {
                 if self.fused.is_some() {
                     return refuse("a function is lowered after one is lifted");
                 }
-                self.canonical(*function)?;
+                match self.given.get(function) {
+                    Some(Given::Early) => self.canonical(*function)?,
+                    Some(Given::Late) => self.late.push(*function),
+                    Some(Given::Stub(_)) | None => {}
+                }
             }
             Part::Lift { function, type_index, options } => {
                 if self.fused.is_none() {
@@ -94,11 +95,8 @@ impl Writer<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// Makes the function that the component makes, if it is ever called.
+    /// Makes a function that the component makes.
     fn canonical(&mut self, function: u32) -> Result<(), Refused> {
-        if !self.module.indices.contains_key(&Item::Canonical(function)) {
-            return Ok(());
-        }
         let CoreFunction::Canonical(canonical) =
             &self.plan.linked.component.functions[function as usize]
         else {
@@ -134,9 +132,9 @@ impl Writer<'_, '_, '_, '_> {
             .plan
             .canonicals
             .iter()
-            .filter(|canonical| !is_late(self.plan.linked, canonical.0))
-            .map(|(function, _)| match self.functions.get(&Item::Canonical(*function)) {
-                Some(&index) => Ok((function.to_string(), ExportKind::Func, index)),
+            .filter(|one| one.given == Given::Early)
+            .map(|one| match self.functions.get(&Item::Canonical(one.function)) {
+                Some(&index) => Ok((one.function.to_string(), ExportKind::Func, index)),
                 None => refuse("a function is lowered after the modules are instantiated"),
             })
             .collect::<Result<_, _>>()?;
@@ -145,15 +143,7 @@ impl Writer<'_, '_, '_, '_> {
         let mut instances = InstanceSection::new();
         instances.export_items(early);
         let early = self.next_instance();
-        let mut arguments = vec![(EARLY, ModuleArg::Instance(early))];
-        let shim = module.shim.as_ref().map(|(shim, fixup)| {
-            self.core_module(shim);
-            self.core_module(fixup);
-            instances.instantiate(1, Vec::<(&str, ModuleArg)>::new());
-            self.next_instance()
-        });
-        arguments.extend(shim.map(|shim| (LATE, ModuleArg::Instance(shim))));
-        instances.instantiate(0, arguments);
+        instances.instantiate(0, [(EARLY, ModuleArg::Instance(early))]);
         let fused = self.next_instance();
         self.out.section(&instances);
         self.fused = Some(fused);
@@ -161,25 +151,24 @@ impl Writer<'_, '_, '_, '_> {
         let memory =
             Alias::CoreInstanceExport { instance: fused, kind: ExportKind::Memory, name: MEMORY };
         aliases.alias(memory);
-        if let Some(instance) = shim {
-            let kind = ExportKind::Table;
-            aliases.alias(Alias::CoreInstanceExport { instance, kind, name: TABLE });
-        }
-        self.out.section(&aliases);
-        if shim.is_none() {
+        let Some(fixup) = &module.fixup else {
+            self.out.section(&aliases);
             return Ok(());
-        }
+        };
+        let kind = ExportKind::Table;
+        aliases.alias(Alias::CoreInstanceExport { instance: fused, kind, name: TABLE });
+        self.out.section(&aliases);
+        self.core_module(fixup);
         let mut fills = vec![(TABLE.to_owned(), ExportKind::Table, 0)];
         for function in std::mem::take(&mut self.late) {
             self.canonical(function)?;
-            if let Some(&index) = self.functions.get(&Item::Canonical(function)) {
-                fills.push((function.to_string(), ExportKind::Func, index));
-            }
+            let index = self.functions[&Item::Canonical(function)];
+            fills.push((function.to_string(), ExportKind::Func, index));
         }
         let mut instances = InstanceSection::new();
         instances.export_items(fills);
         let fills = self.next_instance();
-        instances.instantiate(2, [("", ModuleArg::Instance(fills))]);
+        instances.instantiate(1, [("", ModuleArg::Instance(fills))]);
         self.next_instance();
         self.out.section(&instances);
         Ok(())

@@ -6,35 +6,34 @@ use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    Instruction, MemorySection, MemoryType, Module, NameMap, NameSection, RefType, TableSection,
-    TableType, TypeSection, ValType,
+    Instruction, MemArg, MemorySection, MemoryType, Module, NameMap, NameSection, RefType,
+    TableSection, TableType, TypeSection, ValType,
 };
 use wasmparser::{FuncType, Operator, OperatorsReader};
 
 use crate::link::{Constant, Item};
 use crate::module::Kind;
-use crate::plan::{Plan, is_late};
-use crate::{GLOBAL, Refused, SET_GLOBALS, refuse};
+use crate::plan::{Given, Plan};
+use crate::{GLOBAL, Refused, SET_GLOBALS, Stub, refuse};
 
-/// Modules that the fused one imports from: what is lowered before there is a memory, and
-/// the shim that stands for what is lowered after.
+/// Where the fused module imports what is lowered before there is a memory.
 pub const EARLY: &str = "early";
-pub const LATE: &str = "late";
 
-/// The fused module's export of its memory, and the shim's of its table.
+/// The fused module's exports of its memory, and of the table of what is lowered after.
 pub const MEMORY: &str = "memory";
-pub const TABLE: &str = "table";
+pub const TABLE: &str = "late";
+
+/// The table of the original's functions, and the one of late functions.
+const FUNCTIONS_TABLE: u32 = 0;
+const LATE_TABLE: u32 = 1;
 
 /// Most parameters that a lifted function is given as such, and not in memory.
 const MAX_SET_GLOBALS: u32 = 16;
 
-/// The module of trampolines, and the one that fills their table.
-type Shim = (Vec<u8>, Vec<u8>);
-
 pub struct Emitted {
     pub fused: Vec<u8>,
-    /// Trampolines for the late functions, and what fills them; absent without such.
-    pub shim: Option<Shim>,
+    /// What fills the table of late functions; absent without such.
+    pub fixup: Option<Vec<u8>>,
     /// Index of each item within the fused module.
     pub indices: HashMap<Item, u32>,
     pub globals: Vec<u32>,
@@ -49,15 +48,20 @@ pub fn emit(plan: &Plan) -> Result<Emitted, Refused> {
     let mut types = Types::default();
     let mut indices = HashMap::new();
     let mut imports = ImportSection::new();
-    for (function, kind) in &plan.canonicals {
-        let from = if is_late(plan.linked, *function) { LATE } else { EARLY };
-        imports.import(from, &function.to_string(), EntityType::Function(types.index(kind)?));
-        indices.insert(Item::Canonical(*function), indices.len() as u32);
+    for one in plan.canonicals.iter().filter(|one| one.given == Given::Early) {
+        let kind = EntityType::Function(types.index(&one.kind)?);
+        imports.import(EARLY, &one.function.to_string(), kind);
+        indices.insert(Item::Canonical(one.function), indices.len() as u32);
     }
     let mut functions = FunctionSection::new();
     for &(module, index) in &plan.functions {
         functions.function(types.index(plan.linked.module(module).function_type(index))?);
         indices.insert(Item::Own { module, index }, indices.len() as u32);
+    }
+    let local = plan.canonicals.iter().filter(|one| one.given != Given::Early);
+    for one in local.clone() {
+        functions.function(types.index(&one.kind)?);
+        indices.insert(Item::Canonical(one.function), indices.len() as u32);
     }
     let (globals, values) = globals(plan)?;
     let mut exports = ExportSection::new();
@@ -66,6 +70,16 @@ pub fn emit(plan: &Plan) -> Result<Emitted, Refused> {
         exports.export(&export_name(indices[item]), ExportKind::Func, indices[item]);
     }
     let mut code = code(plan, &indices, &mut types)?;
+    let mut entry = 0;
+    for one in local {
+        code.function(&match one.given {
+            Given::Stub(stub) => stub_body(stub, &one.kind),
+            _ => {
+                entry += 1;
+                through_table(entry - 1, types.index(&one.kind)?, &one.kind)
+            }
+        });
+    }
     if plan.additions.globals {
         let first = indices.len() as u32;
         let count = values.len() as u32;
@@ -94,6 +108,11 @@ pub fn emit(plan: &Plan) -> Result<Emitted, Refused> {
     let mut tables = TableSection::new();
     let size = plan.entries.len() as u64;
     tables.table(table_type(size));
+    let late = plan.given_late().count() as u64;
+    if late > 0 {
+        tables.table(table_type(late));
+        exports.export(TABLE, ExportKind::Table, LATE_TABLE);
+    }
     let mut memories = MemorySection::new();
     memories.memory(MemoryType {
         minimum: plan.memory.initial,
@@ -119,7 +138,7 @@ pub fn emit(plan: &Plan) -> Result<Emitted, Refused> {
         .section(&code)
         .section(&data)
         .section(&names(plan, &indices));
-    Ok(Emitted { fused: module.finish(), shim: shim(plan)?, indices, globals: values })
+    Ok(Emitted { fused: module.finish(), fixup: fixup(plan)?, indices, globals: values })
 }
 
 /// Function types, each once.
@@ -240,7 +259,7 @@ impl Reencode for Rewriter<'_, '_, '_, '_> {
     }
 
     fn table_index(&mut self, _: u32) -> Rewritten<u32> {
-        Ok(0)
+        Ok(FUNCTIONS_TABLE)
     }
 
     fn memory_index(&mut self, _: u32) -> Rewritten<u32> {
@@ -286,50 +305,62 @@ fn names(plan: &Plan, indices: &HashMap<Item, u32>) -> NameSection {
             functions.append(indices[&Item::Own { module, index }], name);
         }
     }
+    for one in plan.canonicals.iter().filter(|one| one.given != Given::Early) {
+        if let Some((interface, name)) = plan.linked.component.lowered(one.function) {
+            let name = format!("{interface}#{name}");
+            functions.append(indices[&Item::Canonical(one.function)], &name);
+        }
+    }
     names.functions(&functions);
     names
 }
 
-/// The fused module is given functions that need its memory: they are called through a
-/// table of the shim's, which is filled when they exist.
-fn shim(plan: &Plan) -> Result<Option<Shim>, Refused> {
-    let late: Vec<_> = plan.canonicals.iter().filter(|one| is_late(plan.linked, one.0)).collect();
-    if late.is_empty() {
+/// A function that needs the memory is made after the module: it is called through a table,
+/// which is filled when it exists.
+fn through_table(entry: u32, type_index: u32, kind: &FuncType) -> Function {
+    let mut body = Function::new([]);
+    for parameter in 0..kind.params().len() as u32 {
+        body.instructions().local_get(parameter);
+    }
+    body.instructions().i32_const(entry as i32).call_indirect(LATE_TABLE, type_index).end();
+    body
+}
+
+fn stub_body(stub: Stub, kind: &FuncType) -> Function {
+    let mut body = Function::new([]);
+    match stub {
+        Stub::Trap => {
+            body.instructions().unreachable();
+        }
+        Stub::Answer(bytes) => {
+            let place = kind.params().len() as u32 - 1;
+            for &(offset, byte) in bytes {
+                let argument = MemArg { offset: offset.into(), align: 0, memory_index: 0 };
+                body.instructions().local_get(place).i32_const(byte.into()).i32_store8(argument);
+            }
+        }
+    }
+    body.instructions().end();
+    body
+}
+
+/// The module that fills the table of late functions.
+fn fixup(plan: &Plan) -> Result<Option<Vec<u8>>, Refused> {
+    let late = plan.given_late().count() as u32;
+    if late == 0 {
         return Ok(None);
     }
-    let size = late.len() as u64;
     let mut types = Types::default();
-    let mut functions = FunctionSection::new();
-    let mut tables = TableSection::new();
-    tables.table(table_type(size));
-    let mut exports = ExportSection::new();
-    exports.export(TABLE, ExportKind::Table, 0);
-    let mut code = CodeSection::new();
     let mut imports = ImportSection::new();
-    imports.import("", TABLE, EntityType::Table(table_type(size)));
-    for (entry, (function, kind)) in late.iter().enumerate() {
-        let type_index = types.index(kind)?;
-        let name = function.to_string();
-        functions.function(type_index);
-        exports.export(&name, ExportKind::Func, entry as u32);
-        imports.import("", &name, EntityType::Function(type_index));
-        let mut body = Function::new([]);
-        for parameter in 0..kind.params().len() as u32 {
-            body.instructions().local_get(parameter);
-        }
-        body.instructions().i32_const(entry as i32).call_indirect(0, type_index).end();
-        code.function(&body);
+    imports.import("", TABLE, EntityType::Table(table_type(late.into())));
+    for one in plan.given_late() {
+        let kind = EntityType::Function(types.index(&one.kind)?);
+        imports.import("", &one.function.to_string(), kind);
     }
-    let mut shim = Module::new();
-    shim.section(&types.section)
-        .section(&functions)
-        .section(&tables)
-        .section(&exports)
-        .section(&code);
     let mut elements = ElementSection::new();
-    let all: Vec<u32> = (0..late.len() as u32).collect();
+    let all: Vec<u32> = (0..late).collect();
     elements.active(None, &ConstExpr::i32_const(0), Elements::Functions(all.into()));
     let mut fixup = Module::new();
     fixup.section(&types.section).section(&imports).section(&elements);
-    Ok(Some((shim.finish(), fixup.finish())))
+    Ok(Some(fixup.finish()))
 }

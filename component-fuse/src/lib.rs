@@ -59,6 +59,18 @@ pub struct Additions<'a> {
     /// a new instance, and have to be set before anything else is called: so components
     /// that differ in nothing else are the same.
     pub globals: bool,
+    /// Functions of the host's that need not be asked, by their interface (as the component
+    /// imports it, with its version) and name: an instance has fewer imports to resolve.
+    pub stubs: Option<fn(&str, &str) -> Option<Stub>>,
+}
+
+/// What is done instead of calling a function of the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stub {
+    /// Traps: nothing calls it, as what it acts on cannot be had.
+    Trap,
+    /// Answers. The result is one that is passed in memory: these bytes, at these offsets.
+    Answer(&'static [(u32, u8)]),
 }
 
 /// Exports `global-0`, `global-1`, ...: the value of each mutable global, `func() -> u32`.

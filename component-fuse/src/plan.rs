@@ -5,19 +5,26 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use wasmparser::{
     CanonicalFunction, CanonicalOption, DataKind, ElementItems, ElementKind, FuncType, MemoryType,
-    Operator,
+    Operator, ValType,
 };
 
 use crate::component::{CoreFunction, Part};
 use crate::link::{Item, Linked};
 use crate::module::{Kind, check_operator};
 use crate::trampolines::target;
-use crate::{Additions, Refused, Summary, refuse};
+use crate::{Additions, Refused, Stub, Summary, refuse};
 
 const WASM_PAGE: u64 = 64 * 1024;
 
 /// Most trampolines that lead to each other.
 const MAX_HOPS: usize = 16;
+
+/// A function that the component makes, by its index among the core functions.
+pub struct Canonical {
+    pub function: u32,
+    pub kind: FuncType,
+    pub given: Given,
+}
 
 pub struct Plan<'p, 'c, 'a> {
     pub linked: &'p Linked<'c, 'a>,
@@ -29,8 +36,8 @@ pub struct Plan<'p, 'c, 'a> {
     direct: HashMap<Item, Item>,
     /// Modules' own functions that can be called, in their order.
     pub functions: Vec<(u32, u32)>,
-    /// Functions of the component that can be called, with their types.
-    pub canonicals: Vec<(u32, FuncType)>,
+    /// Functions of the component that can be called.
+    pub canonicals: Vec<Canonical>,
     /// Globals that something writes.
     pub globals: Vec<Item>,
     /// Functions that the component calls, or that are added to its exports.
@@ -326,15 +333,40 @@ impl<'p, 'c, 'a> Plan<'p, 'c, 'a> {
             match item {
                 Item::Own { module, index } => self.functions.push((module, index)),
                 Item::Canonical(index) => match types.get(&index) {
-                    Some(kind) => self.canonicals.push((index, kind.clone())),
+                    Some(kind) => self.canonicals.push(Canonical {
+                        function: index,
+                        kind: kind.clone(),
+                        given: self.given(index, kind)?,
+                    }),
                     None => return refuse("a lowered function that no module imports"),
                 },
             }
         }
         self.functions.sort_unstable();
-        self.canonicals.sort_unstable_by_key(|canonical| canonical.0);
+        self.canonicals.sort_unstable_by_key(|canonical| canonical.function);
         self.globals = written.into_iter().collect();
         Ok(())
+    }
+
+    fn given(&self, function: u32, kind: &FuncType) -> Result<Given, Refused> {
+        let lowered = self.linked.component.lowered(function);
+        let stub = lowered.zip(self.additions.stubs).and_then(|((interface, name), stubs)| {
+            stubs(interface, name).map(|stub| (stub, interface, name))
+        });
+        let Some((stub, interface, name)) = stub else {
+            let late = is_late(self.linked, function);
+            return Ok(if late { Given::Late } else { Given::Early });
+        };
+        let in_memory = kind.results().is_empty() && kind.params().last() == Some(&ValType::I32);
+        if matches!(stub, Stub::Answer(_)) && !(in_memory && is_late(self.linked, function)) {
+            return refuse(format!("`{name}` of `{interface}` does not answer in memory"));
+        }
+        Ok(Given::Stub(stub))
+    }
+
+    /// The functions that are given in a way.
+    pub fn given_late(&self) -> impl Iterator<Item = &Canonical> {
+        self.canonicals.iter().filter(|one| one.given == Given::Late)
     }
 
     /// The types of the component's functions, as the modules import them.
@@ -378,8 +410,19 @@ pub fn options_of<'c>(linked: &Linked<'c, '_>, function: u32) -> &'c [CanonicalO
     }
 }
 
+/// When, and how, the fused module is given a function that the component makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// As an import.
+    Early,
+    /// Through a table, once there is a memory for its parameters and results.
+    Late,
+    /// Not at all.
+    Stub(Stub),
+}
+
 /// Whether a function of the component can only be made once the memory is there.
-pub fn is_late(linked: &Linked, function: u32) -> bool {
+fn is_late(linked: &Linked, function: u32) -> bool {
     options_of(linked, function)
         .iter()
         .any(|option| matches!(option, CanonicalOption::Memory(_) | CanonicalOption::Realloc(_)))

@@ -26,7 +26,7 @@ import gc
 
 import wit_world
 
-from mecapy_shim import exports, heap, preload, warmup
+from mecapy_shim import exports, heap, immortal, preload, warmup
 
 preload.prepare()
 warmup.warm_up("/2")
@@ -40,6 +40,7 @@ class WitWorld(wit_world.WitWorld):
     describe = staticmethod(exports.describe)
     settle = staticmethod(exports.settle)
     wake = staticmethod(exports.wake)
+    immortals = staticmethod(immortal.immortals)
     inspect = staticmethod(exports.inspect)
     test = staticmethod(exports.test)
 

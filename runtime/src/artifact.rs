@@ -23,7 +23,7 @@ use crate::Metering;
 use crate::memory::{Image, Mapping};
 
 /// Changed whenever the meaning of the cache's files changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The component of an image, compiled for this engine.
 pub fn component(
@@ -59,14 +59,19 @@ pub fn identity(flavour: &Flavour, seed: usize) -> String {
 }
 
 /// The memory of a flavour's image.
-pub fn memory(cache: &Path, flavour: &Flavour, seed: usize) -> wasmtime::Result<Arc<Image>> {
+pub fn memory(
+    cache: &Path,
+    flavour: &Flavour,
+    seed: usize,
+    ready: impl FnOnce(Vec<u8>, Vec<u32>) -> wasmtime::Result<Vec<u8>>,
+) -> wasmtime::Result<Arc<Image>> {
     let image = &flavour.images[seed];
     let mut key = Key::new();
     key.write(image.memory_id());
     let path = cache.join(format!("{}-{seed}-{}.image", flavour.name, key.text()));
     let globals = image.globals().unwrap_or_default();
     let open = || Ok(Image::of_base(Arc::new(Mapping::open(&path)?), globals.to_vec())?);
-    cached(&path, || Ok(image.memory()?), open)
+    cached(&path, || ready(image.memory()?, globals.to_vec()), open)
 }
 
 /// Opens a file of the cache, made first if it is not there or not whole.

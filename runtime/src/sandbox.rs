@@ -143,10 +143,8 @@ impl Sandbox {
 
     /// Loads all that a variant needs, so that no job waits for it.
     pub fn warm_up(&self, metering: Metering) -> Result<(), SandboxError> {
-        (0..self.config.flavour.images.len()).try_for_each(|seed| {
-            self.image(seed)?;
-            self.variant(metering).code(&self.config, &self.pool, seed).map(|_| ())
-        })
+        (0..self.config.flavour.images.len())
+            .try_for_each(|seed| self.image(metering, seed).map(|_| ()))
     }
 
     /// What was done with memories so far, and what is kept of them.
@@ -166,13 +164,17 @@ impl Sandbox {
         }
     }
 
-    fn image(&self, seed: usize) -> Result<Arc<Image>, SandboxError> {
+    /// The image that jobs of a seed begin with. Made, if it is not at hand, by an instance.
+    fn image(&self, metering: Metering, seed: usize) -> Result<Arc<Image>, SandboxError> {
+        let code = self.variant(metering).code(&self.config, &self.pool, seed)?;
         let mut loaded = self.images[seed].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = &*loaded {
             return Ok(image.clone());
         }
         let folder = artifact::folder(&self.config.cache_dir);
-        let image = artifact::memory(&folder, self.config.flavour, seed)?;
+        let image = artifact::memory(&folder, self.config.flavour, seed, |memory, globals| {
+            snapshot::immortal::in_memory(&code, &self.stdlib, metering, &folder, memory, globals)
+        })?;
         *loaded = Some(image.clone());
         Ok(image)
     }
@@ -184,7 +186,7 @@ impl Sandbox {
     fn run_here(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
         let _place = Place::take(&self.running, self.config.instances)?;
         let metering = metering(&job.limits, job.deterministic);
-        let snapshot = self.snapshot_of(job);
+        let snapshot = self.snapshot_of(metering, job);
         // The images differ in the seed of `hash`, which is set when an interpreter starts.
         let seed = match &snapshot {
             None if !job.deterministic => pick(self.config.flavour.images.len()),
@@ -194,7 +196,7 @@ impl Sandbox {
         let loaded = snapshot.is_some();
         let image = match snapshot {
             Some(image) => image,
-            None => self.image(seed).map_err(internal)?,
+            None => self.image(metering, seed).map_err(internal)?,
         };
         let beginning = run::Beginning { code: &code, image: &image, loaded, metering };
         run::run(&beginning, &self.stdlib, job, tell)
@@ -205,12 +207,12 @@ impl Sandbox {
     }
 
     /// The image of a job's snapshot, if there is one that can be used.
-    fn snapshot_of(&self, job: &Job) -> Option<Arc<Image>> {
+    fn snapshot_of(&self, metering: Metering, job: &Job) -> Option<Arc<Image>> {
         let snapshot = job.snapshot.as_ref()?;
         if !matches!(job.operation, Operation::Call { .. } | Operation::Describe { .. }) {
             return None;
         }
-        let base = self.image(FIRST).ok()?;
+        let base = self.image(metering, FIRST).ok()?;
         // Without it the handler is imported, as it would be if there were none.
         self.snapshots.image(snapshot, &base, self.identity(), &self.pool).ok()
     }
@@ -223,8 +225,9 @@ impl Sandbox {
             let _place = Place::take(&self.running, self.config.instances)?;
             let metering = metering(&job.limits, false);
             let code = self.code(metering, FIRST)?;
-            let image = self.image(FIRST).map_err(internal)?;
-            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, job)?
+            let image = self.image(metering, FIRST).map_err(internal)?;
+            let folder = self.snapshots.folder().map_err(|error| internal(error.into()))?;
+            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, folder, job)?
         };
         let bytes = match made {
             Ok(bytes) => bytes,

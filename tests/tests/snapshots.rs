@@ -97,6 +97,41 @@ fn a_call_leaves_nothing_to_the_next() {
 }
 
 #[test]
+fn what_modules_are_made_of_is_immortal_and_what_they_hold_is_not() {
+    on_worker(|sandbox| {
+        let call = Call::of(
+            "import json, sys, weakref\n\
+             class Held:\n    def __del__(self):\n        ENDED.append('held')\n\
+             def helper():\n    return 'a text of ' 'some length'\n\
+             ENDED = []\nHELD = [Held()]\nWEAK = weakref.ref(HELD[0])\n\
+             def calculate(inputs):\n    HELD.clear()\n\
+             \x20   kept = [json.dumps, json, Held, helper, helper.__code__, helper()]\n\
+             \x20   mortal = [HELD, ENDED, WEAK, object(), [], {}, inputs]\n\
+             \x20   return [ENDED, WEAK() is None, [sys._is_immortal(x) for x in kept],\n\
+             \x20           [sys._is_immortal(x) for x in mortal]]\n",
+        )
+        .from_snapshot(&sandbox);
+        for _ in 0..3 {
+            let expected = json!([["held"], true, vec![true; 6], vec![false; 7]]);
+            assert_eq!(call.value(&sandbox), expected);
+        }
+    });
+}
+
+#[test]
+fn the_interpreter_itself_is_immortal_without_a_snapshot() {
+    on_worker(|sandbox| {
+        let call = Call::of(
+            "import json, logging, sys\ndef helper():\n    pass\n\
+             def calculate(inputs):\n\
+             \x20   return [sys._is_immortal(x) for x in\n\
+             \x20       [json, json.dumps, logging.root.handlers, sys.path, sys.modules, helper]]\n",
+        );
+        assert_eq!(call.value(&sandbox), json!([true, true, true, true, true, false]));
+    });
+}
+
+#[test]
 fn files_are_read_after_a_snapshot_as_before() {
     on_worker(|sandbox| {
         let call = Call::of(

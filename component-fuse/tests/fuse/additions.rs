@@ -109,7 +109,11 @@ fn components_that_differ_in_state_alone_become_the_same() {
 
 #[test]
 fn functions_are_exported() {
-    let additions = Additions { functions: &[("__reset_all", "reset-all")], globals: true };
+    let additions = Additions {
+        functions: &[("__reset_all", "reset-all")],
+        globals: true,
+        ..Additions::default()
+    };
     let fused = fused(&stateful(7, 4096, ""), &additions);
     // What only the addition calls writes a global too.
     assert_eq!(fused.globals, [4096, 7, 0]);
@@ -124,8 +128,13 @@ fn functions_are_exported() {
 #[test]
 fn one_function_under_two_names() {
     let functions = &[("__reset_all", "reset-one"), ("__reset_all", "reset-two")];
-    let mut running =
-        start(&fused(&stateful(7, 0, ""), &Additions { functions, globals: false }).component);
+    let mut running = start(
+        &fused(
+            &stateful(7, 0, ""),
+            &Additions { functions, globals: false, ..Additions::default() },
+        )
+        .component,
+    );
     running.call("reset-one", &[]);
     assert_eq!(number(&mut running, "next"), 1);
     running.call("reset-two", &[]);
@@ -151,7 +160,7 @@ fn functions_that_cannot_be_exported() {
         ),
     ];
     for &(functions, expected) in cases {
-        let additions = Additions { functions, globals: true };
+        let additions = Additions { functions, globals: true, ..Additions::default() };
         match fuse(&stateful(7, 4096, ""), &additions) {
             Err(Refused(refused)) => assert_eq!(refused, expected),
             Ok(_) => panic!("accepted: {functions:?}"),

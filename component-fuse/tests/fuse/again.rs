@@ -2,9 +2,9 @@
 
 use component_fuse::Additions;
 
-use crate::compare::{WITH_GLOBALS, assemble, check, fused};
+use crate::compare::{WITH_GLOBALS, assemble, check, fused, fused_again};
 
-/// Late functions, so that the fused component has a shim and a fixup of its own.
+/// A late function, for which the fused component has a table of its own.
 const LATE: &str = r#"(component
     (import "log" (func $log (param "text" string)))
     (import "note" (func $note (param "value" u32)))
@@ -32,22 +32,24 @@ const LATE: &str = r#"(component
         (with "h" (instance (export "log" (func $log)) (export "note" (func $note))))))
     (func (export "run") (canon lift (core func $u "run"))))"#;
 
+/// The same, without it.
+fn early() -> String {
+    let user = r#"(call $log (i32.const 0) (i32.const 4))"#;
+    let import = r#"(import "h" "log" (func $log (param i32 i32)))"#;
+    assert!(LATE.contains(user) && LATE.contains(import));
+    LATE.replace(user, "").replace(import, "")
+}
+
 #[test]
 fn fused_components_behave_the_same_when_fused_again() {
-    check(
-        LATE,
-        r#"run()
-             > log "text"
-             > note 4
-           run()
-             > log "text"
-             > note 5"#,
-    );
+    let notes = "run()\n> note 4\nrun()\n> note 5\n";
+    check(&early(), notes);
+    check(LATE, &notes.replace("> note", "> log \"text\"\n> note"));
 }
 
 #[test]
 fn fusing_again_changes_nothing_more() {
-    let once = fused(&assemble(LATE), &Additions::default());
+    let once = fused(&assemble(&early()), &Additions::default());
     let twice = fused(&once.component, &Additions::default());
     // The one module is left, with what it had.
     assert_eq!(twice.summary.modules, 1);
@@ -59,9 +61,15 @@ fn fusing_again_changes_nothing_more() {
 }
 
 #[test]
+fn a_table_of_late_functions_is_not_fused_again() {
+    let once = fused(&assemble(LATE), &Additions::default());
+    assert!(fused_again(&once.component).is_none());
+}
+
+#[test]
 fn globals_of_a_component_with_globals() {
     // Its functions that read and write them stay, and are joined by others of other names.
-    let once = fused(&assemble(LATE), &WITH_GLOBALS);
+    let once = fused(&assemble(&early()), &WITH_GLOBALS);
     assert_eq!(once.globals, [3]);
     let twice = fused(&once.component, &Additions::default());
     assert_eq!(twice.globals, [0], "they are to be set");

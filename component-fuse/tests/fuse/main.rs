@@ -22,4 +22,5 @@ mod refusals;
 mod resources;
 mod segments;
 mod shims;
+mod stubs;
 mod traps;

@@ -28,6 +28,14 @@ pub struct Run {
     pub pages: u32,
 }
 
+impl Run {
+    /// The bytes of a memory that it is.
+    pub fn range(self) -> Range<usize> {
+        let start = self.first as usize * PAGE;
+        start..start + self.pages as usize * PAGE
+    }
+}
+
 /// Changed pages, as they stand in a file.
 pub struct Delta {
     pub mapping: Mapping,
@@ -147,6 +155,40 @@ impl Image {
             let content = self.content(segment.source, segment.range.start, &part);
             each(part, content);
         }
+    }
+
+    /// Whether a part of a memory is what it is in the image.
+    pub fn equals(&self, range: Range<usize>, memory: &[u8]) -> bool {
+        let mut equal = true;
+        self.parts(range, |part, content| {
+            equal = equal
+                && match content {
+                    Some(content) => memory[part] == *content,
+                    None => memory[part].iter().all(|&byte| byte == 0),
+                };
+        });
+        equal
+    }
+
+    /// Whether a page is copied when a memory is made, and not mapped.
+    pub fn is_copied(&self, at: usize) -> bool {
+        let segment = self.segments.partition_point(|segment| segment.range.end <= at);
+        let segment = self.segments.get(segment);
+        segment.is_some_and(|one| matches!(one.source, Source::Delta { mapped: false, .. }))
+    }
+
+    /// So many bytes of the content, if they lie within one page.
+    pub fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        if at % PAGE + N > PAGE || at + N > self.len {
+            return None;
+        }
+        let mut bytes = [0; N];
+        self.parts(at..at + N, |_, content| {
+            if let Some(content) = content {
+                bytes.copy_from_slice(content);
+            }
+        });
+        Some(bytes)
     }
 
     /// The whole content.

@@ -150,24 +150,30 @@ pub enum Tracking {
     Private,
 }
 
-/// Begins to track what is written to a mapping. Once it is as it should be put back to.
-pub fn track(range: Range<usize>) -> Tracking {
-    match protect(range) {
+/// Begins to track what is written to a mapping that is as it should be put back to. Parts of
+/// it, in order, count as written from the beginning.
+pub fn track(range: Range<usize>, written: &[Range<usize>]) -> Tracking {
+    match protect(range, written) {
         Ok(()) => Tracking::Protected,
         Err(_) => Tracking::Private,
     }
 }
 
-fn protect(range: Range<usize>) -> io::Result<()> {
+fn protect(range: Range<usize>, written: &[Range<usize>]) -> io::Result<()> {
     let file = PROTECTION.get()?;
-    let (start, length) = (range.start as u64, range.len() as u64);
     // SAFETY: `struct uffdio_register`: range, mode, and what the kernel answers.
     unsafe {
-        let argument = &mut [start, length, REGISTER_FOR_WRITES, 0];
+        let argument = &mut [range.start as u64, range.len() as u64, REGISTER_FOR_WRITES, 0];
         ioctl(file, Fault::<FAULT_REGISTER, 4>(argument))
     }?;
-    // SAFETY: `struct uffdio_writeprotect`: range and mode.
-    unsafe { ioctl(file, Fault::<FAULT_PROTECT, 3>(&mut [start, length, PROTECT])) }
+    let starts = std::iter::once(range.start).chain(written.iter().map(|part| part.end));
+    let ends = written.iter().map(|part| part.start).chain([range.end]);
+    for (start, end) in starts.zip(ends).filter(|(start, end)| start < end) {
+        let (start, length) = (start as u64, (end - start) as u64);
+        // SAFETY: `struct uffdio_writeprotect`: range and mode.
+        unsafe { ioctl(file, Fault::<FAULT_PROTECT, 3>(&mut [start, length, PROTECT])) }?;
+    }
+    Ok(())
 }
 
 /// Whether the kernel tells which pages were written.
@@ -200,6 +206,7 @@ pub fn written(
             Tracking::Protected => {
                 request.flags = CHECK_PROTECTED;
                 request.category_mask = IS_WRITTEN;
+                request.return_mask = IS_WRITTEN;
             }
             Tracking::Private => {
                 request.category_inverted = IS_FILE | IS_ZERO_PAGE;

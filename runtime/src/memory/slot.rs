@@ -12,7 +12,7 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
 };
 
-use super::image::{Image, Source};
+use super::image::{Image, PAGE, Source};
 use super::mapping::Mapping;
 use super::scan::{self, Tracking};
 
@@ -38,6 +38,8 @@ pub struct Slot {
     /// Accessible bytes from `base`.
     size: usize,
     tracking: Tracking,
+    /// Whether it was put back since the image was mapped.
+    restored: bool,
     /// Memory that is the slot's own, as far as known: what was copied to make it, and
     /// what was written since.
     copied_bytes: usize,
@@ -72,6 +74,7 @@ impl Slot {
             base,
             size: 0,
             tracking: Tracking::Private,
+            restored: false,
             copied_bytes: 0,
             written_bytes: 0,
         };
@@ -124,8 +127,7 @@ impl Slot {
                 self.copied_bytes += content.len();
             }
         }
-        let start = self.base.addr();
-        self.tracking = scan::track(start..start + self.size);
+        (self.tracking, self.restored) = (Tracking::Private, false);
         Ok(())
     }
 
@@ -224,8 +226,11 @@ impl Slot {
             self.map_image(image)?;
             return Ok(Restored::Mapped { kernel_tells: scanned.is_ok() });
         }
-        for run in written {
-            image.parts(run, |part, content| match content {
+        if !self.restored {
+            written = self.first_written(image, written);
+        }
+        for run in &written {
+            image.parts(run.clone(), |part, content| match content {
                 Some(content) => self.copy(part.start, content),
                 None => self.zero(part),
             });
@@ -235,7 +240,31 @@ impl Slot {
             // What was copied counts as written.
             Tracking::Private => bytes.saturating_sub(self.copied_bytes),
         };
+        if !self.restored {
+            self.restored = true;
+            // Protecting takes as long as a call: nobody waits for it here. What one call has
+            // written others will.
+            let parts: Vec<_> =
+                written.iter().map(|run| start + run.start..start + run.end).collect();
+            self.tracking = scan::track(start..start + self.size, &parts);
+        }
         Ok(Restored::Copied(bytes))
+    }
+
+    /// Of what is no longer the file's, what was not only copied when the memory was made.
+    fn first_written(&self, image: &Image, runs: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        let mut written: Vec<Range<usize>> = Vec::new();
+        for page in runs.into_iter().flat_map(|run| run.step_by(PAGE)) {
+            let page = page..page + PAGE;
+            if image.is_copied(page.start) && image.equals(page.clone(), self.bytes()) {
+                continue;
+            }
+            match written.last_mut() {
+                Some(last) if last.end == page.start => last.end = page.end,
+                _ => written.push(page),
+            }
+        }
+        written
     }
 
     /// Writes here and there, as a call would.
@@ -248,16 +277,7 @@ impl Slot {
 
     /// Whether the memory equals its image.
     pub fn equals(&self, image: &Image) -> bool {
-        let memory = self.bytes();
-        let mut equal = memory.len() == image.len();
-        image.parts(0..image.len(), |part, content| {
-            equal = equal
-                && match content {
-                    Some(content) => memory[part] == *content,
-                    None => memory[part].iter().all(|&byte| byte == 0),
-                };
-        });
-        equal
+        self.size == image.len() && image.equals(0..self.size, self.bytes())
     }
 }
 

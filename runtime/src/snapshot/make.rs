@@ -1,5 +1,6 @@
 //! Taking a snapshot: loads a handler, warms it up, and keeps what the memory then holds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use host_api::Held;
@@ -7,6 +8,7 @@ use model::{ErrorKind, ExecutorError, Failure, NoSnapshot, SnapshotJob, Tree};
 use serde::Deserialize;
 
 use super::format::{self, Identity};
+use super::immortal;
 use crate::Metering;
 use crate::code::{Code, Guest};
 use crate::memory::{Ending, Image, end_of_call};
@@ -30,6 +32,7 @@ pub fn make(
     identity: &Identity,
     stdlib: &Arc<Tree>,
     metering: Metering,
+    folder: &Path,
     job: &SnapshotJob,
 ) -> Made {
     if !code.has_state() {
@@ -51,7 +54,11 @@ pub fn make(
     let Some(memory) = end_of_call(store, Ending::Capture) else {
         return Err(ExecutorError::Internal("the instance had no memory".to_owned()));
     };
-    Ok(Ok(format::write(identity, image, &memory, globals)))
+    let bytes = format::write(identity, image, &memory, globals);
+    drop(memory);
+    immortal::in_snapshot(code, stdlib, metering, folder, image, bytes)
+        .map(Ok)
+        .map_err(|error| ExecutorError::Internal(format!("the snapshot's objects: {error:#}")))
 }
 
 fn no_instance(error: wasmtime::Error) -> ExecutorError {

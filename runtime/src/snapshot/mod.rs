@@ -6,6 +6,7 @@
 
 mod compare;
 mod format;
+pub mod immortal;
 mod make;
 mod store;
 

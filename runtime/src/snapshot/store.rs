@@ -124,6 +124,12 @@ impl Store {
         }
     }
 
+    /// The folder, made if it is not there.
+    pub fn folder(&self) -> io::Result<&Path> {
+        artifact::prepare_folder(&self.folder)?;
+        Ok(&self.folder)
+    }
+
     fn path(&self, id: &SnapshotId) -> PathBuf {
         self.folder.join(format!("{id}.snapshot"))
     }

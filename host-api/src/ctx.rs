@@ -162,6 +162,11 @@ impl Ctx {
         held
     }
 
+    /// All files below a folder of `/tmp`, by their path within it.
+    pub fn tmp_files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        self.root.tmp_files(folder)
+    }
+
     /// Whether the call asked for more of `/tmp` than there is.
     pub fn tmp_was_full(&self) -> bool {
         self.tmp.was_full()

@@ -30,6 +30,29 @@ impl Root {
         self.tmp = TmpFolder::new(&quota).ok();
         self
     }
+
+    /// All files below a folder of `/tmp`, by their path within it.
+    pub(crate) fn tmp_files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        let tmp = self.tmp.as_ref().and_then(|tmp| tmp.get(folder));
+        let mut waiting: Vec<(String, TmpNode)> =
+            tmp.into_iter().map(|node| (String::new(), node)).collect();
+        while let Some((path, node)) = waiting.pop() {
+            match node {
+                TmpNode::File(file) => found.push((path, file.read(0, usize::MAX))),
+                TmpNode::Folder(folder) => {
+                    let mut last = None;
+                    while let Some((name, _)) = folder.entry_after(last.as_deref()) {
+                        let separator = if path.is_empty() { "" } else { "/" };
+                        let below = format!("{path}{separator}{name}");
+                        waiting.extend(folder.get(&name).map(|node| (below, node)));
+                        last = Some(name);
+                    }
+                }
+            }
+        }
+        found
+    }
 }
 
 /// A file or folder, wherever it lives.
@@ -233,6 +256,23 @@ mod tests {
             }
         }
         assert!(root.resolve(&"a/".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn files_below_a_folder_of_tmp() {
+        let root = Root::new(Vec::new()).with_tmp(Quota::new(1000));
+        assert!(root.tmp_files("a").is_empty());
+        let tmp = root.tmp.clone().unwrap();
+        tmp.create_folder("a").unwrap();
+        let Some(TmpNode::Folder(a)) = tmp.get("a") else { panic!("a folder") };
+        a.create_folder("b").unwrap();
+        let Some(TmpNode::Folder(b)) = a.get("b") else { panic!("a folder") };
+        b.create_file("c").unwrap().append(b"deep").unwrap();
+        a.create_file("d").unwrap();
+        tmp.create_file("e").unwrap();
+        let mut found = root.tmp_files("a");
+        found.sort();
+        assert_eq!(found, [("b/c".to_owned(), b"deep".to_vec()), ("d".to_owned(), Vec::new())]);
     }
 
     #[test]

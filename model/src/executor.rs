@@ -154,6 +154,7 @@ pub struct Job {
 }
 
 /// What a snapshot is made of.
+#[derive(Clone)]
 pub struct SnapshotJob {
     pub bundle: Arc<Bundle>,
     pub handler: HandlerRef,

@@ -26,7 +26,7 @@ import gc
 
 import wit_world
 
-from mecapy_shim import exports, heap, immortal, preload, warmup
+from mecapy_shim import exports, heap, immortal, loading, preload, warmup
 
 preload.prepare()
 warmup.warm_up("/2")
@@ -36,6 +36,7 @@ class WitWorld(wit_world.WitWorld):
     """The exports of the world `mecapy:sandbox/function`."""
 
     load = staticmethod(exports.load)
+    keep_bytecode = staticmethod(loading.keep_bytecode)
     call = staticmethod(exports.call)
     describe = staticmethod(exports.describe)
     settle = staticmethod(exports.settle)

@@ -221,13 +221,21 @@ impl Sandbox {
         &self,
         job: &SnapshotJob,
     ) -> Result<Result<SnapshotRef, NoSnapshot>, ExecutorError> {
+        let mut job = job.clone();
         let made = {
             let _place = Place::take(&self.running, self.config.instances)?;
             let metering = metering(&job.limits, false);
             let code = self.code(metering, FIRST)?;
             let image = self.image(metering, FIRST).map_err(internal)?;
             let folder = self.snapshots.folder().map_err(|error| internal(error.into()))?;
-            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, folder, job)?
+            // Without dependencies there is little to compile.
+            if !job.bundle.deps.is_empty() {
+                match snapshot::bytecode::of_job(&code, &image, &self.stdlib, metering, &job)? {
+                    Ok(bundle) => job = SnapshotJob { bundle, ..job },
+                    Err(reason) => return Ok(Err(reason)),
+                }
+            }
+            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, folder, &job)?
         };
         let bytes = match made {
             Ok(bytes) => bytes,
@@ -237,7 +245,7 @@ impl Sandbox {
             .snapshots
             .put(&bytes)
             .map_err(|error| ExecutorError::Internal(error.to_string()))?;
-        Ok(snapshot::compare(self, job, &snapshot)?.map(|()| snapshot))
+        Ok(snapshot::compare(self, &job, &snapshot)?.map(|()| snapshot))
     }
 }
 

@@ -7,6 +7,7 @@ does not count references to objects that it knows as immortal: the host makes t
 """
 
 import gc
+import sys
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -18,6 +19,9 @@ from types import (
     ModuleType,
     WrapperDescriptorType,
 )
+
+# Not before Python 3.14.
+_is_immortal = getattr(sys, "_is_immortal", lambda _: False)
 
 # What modules are made of. Of a package, nothing else: what its containers and instances
 # hold may be let go of in a call, and must then end, with its finalisers and weak references.
@@ -49,6 +53,10 @@ def immortals(everything):
     or, of a package, its modules' own parts."""
     gc.unfreeze()
     waiting = gc.get_objects()
+    if not everything:
+        # The interpreter's own objects are immortal already, and know none of a package's
+        # that does not tell the collector itself.
+        waiting = [item for item in waiting if not _is_immortal(item)]
     seen = set()
     # Neither is there in any call.
     seen.update((id(waiting), id(seen)))
@@ -62,7 +70,8 @@ def immortals(everything):
         kind = type(item)
         if everything or kind in _PARTS_OF_MODULES or isinstance(item, type):
             found.append(key)
-        waiting += _of_code(item) if kind is CodeType else gc.get_referents(item)
+        below = _of_code(item) if kind is CodeType else gc.get_referents(item)
+        waiting += below if everything else [x for x in below if not _is_immortal(x)]
     return found
 
 

@@ -21,6 +21,12 @@ clock_readings = 0
 """How often the shim itself read the clock since `begin`."""
 
 
+def keep_bytecode():
+    """From now on, keeps the bytecode of what is imported, by the full path of its source."""
+    sys.pycache_prefix = "/tmp/bytecode"
+    sys.dont_write_bytecode = False
+
+
 def begin():
     """Readies the interpreter for loading a package's code."""
     global clock_readings

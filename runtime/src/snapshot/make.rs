@@ -61,7 +61,7 @@ pub fn make(
         .map_err(|error| ExecutorError::Internal(format!("the snapshot's objects: {error:#}")))
 }
 
-fn no_instance(error: wasmtime::Error) -> ExecutorError {
+pub fn no_instance(error: wasmtime::Error) -> ExecutorError {
     ExecutorError::Internal(format!("no instance: {error:#}"))
 }
 
@@ -146,7 +146,7 @@ fn unfit(settled: &Settled, loaded: &Held, held: &Held) -> Option<String> {
 }
 
 /// A guest's answer, or why there is no snapshot.
-fn told<T>(
+pub fn told<T>(
     answer: Answer<T>,
     store: &Store,
     job: &SnapshotJob,

@@ -4,6 +4,7 @@
 //! `format` writes and reads them, `make` takes them, `compare` finds out whether they
 //! change what calls give, `store` keeps them on disk and mapped.
 
+pub mod bytecode;
 mod compare;
 mod format;
 pub mod immortal;

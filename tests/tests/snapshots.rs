@@ -151,6 +151,7 @@ fn a_handler_that_can_not_be_kept_says_why_and_works() {
     on_worker(|sandbox| {
         let cases = [
             ("import random\nSEED = random.SystemRandom().random()", "draws random bytes"),
+            ("import random\nSTART = random.random()", "draws random numbers"),
             ("import secrets\nKEY = secrets.token_hex()", "draws random bytes"),
             ("import uuid\nID = uuid.uuid4()", "draws random bytes"),
             ("import time\nSTARTED = time.time()", "reads the clock"),
@@ -166,7 +167,7 @@ fn a_handler_that_can_not_be_kept_says_why_and_works() {
         }
         // Read, drawn or opened for the import alone.
         let call = Call::of(
-            "import random, time\nx = random.random()\nt = time.perf_counter()\n\
+            "import random, time\nx = random.Random().random()\nt = time.perf_counter()\n\
              with open(__file__) as file:\n    file.read()\n\
              def calculate(inputs):\n    return time.perf_counter() > t\n",
         );

@@ -62,6 +62,7 @@ def settle():
 def wake():
     """Once nothing is open any more: leaves as little as can be to each call."""
     keeping.wake()
+    keeping.get_ready()
 
 
 def inspect(policy):

@@ -14,26 +14,35 @@ HEADROOM = 2 << 20
 MOST_NAMED = 5
 
 
-_loaded = (0, 0)
+_keeping = False
+_loaded = (0, 0, False)
 
 
 def handler_is_loaded():
-    """Notes what the shim itself has asked of the host by now."""
+    """Notes what the shim itself has asked of the host by now, and what the handler has drawn
+    of random numbers."""
     global _loaded
-    _loaded = (randomness.draws, loading.clock_readings)
+    drawn = False
+    if _keeping:
+        drawn = randomness.has_drawn()
+        randomness.made_in_calls = []
+    _loaded = (randomness.draws, loading.clock_readings, drawn)
 
 
 def settle():
     """Tells what cannot be kept, and puts the heap in order.
 
     `draws` and `clock_readings`: how often the shim itself asked the host for a seed and
-    for the time while the handler was loaded; `open_files`: paths of files that are open.
+    for the time while the handler was loaded; `has_drawn`: whether random numbers were drawn
+    meanwhile; `open_files`: paths of files that are open.
     """
     linecache.clearcache()
     gc.collect()
+    randomness.settle()
     answer = {
         "draws": _loaded[0],
         "clock_readings": _loaded[1],
+        "has_drawn": _loaded[2],
         "open_files": _open_files(),
     }
     heap.fill_holes()
@@ -53,5 +62,16 @@ def _open_files():
 
 
 def wake():
-    """Lets the system interface make its own state, which no call then has to."""
+    """Lets the system interface make its own state, which no call then has to. Begins and
+    ends what becomes a snapshot."""
+    global _keeping
+    _keeping = not _keeping
     os.urandom(1)
+
+
+def get_ready():
+    """What was looked up before, and then replaced while the handler was imported, is looked
+    up again."""
+    from . import warmup
+
+    warmup.again()

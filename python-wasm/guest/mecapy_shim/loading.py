@@ -32,14 +32,19 @@ def begin():
     global clock_readings
     clock_readings = 0
     randomness.forget_draws()
-    begin_call()
+    randomness.begin_load()
+    _begin_time()
     os.chdir(ROOT)
 
 
 def begin_call():
     """Gives a call a life of its own: the interpreter's state may serve others too."""
-    global clock_readings
     randomness.begin()
+    _begin_time()
+
+
+def _begin_time():
+    global clock_readings
     clock_readings += 1
     sys.modules["logging"]._startTime = time.time_ns()
 

@@ -2,27 +2,41 @@
 
 A generator that was made or seeded without a seed draws from the system's entropy. Where
 the interpreter's state is kept and used for many calls, such a generator would give them
-all the same numbers: so those are remembered, and seeded again as each call begins. What
-an author seeded by hand stays as it is.
+all the same numbers. So each call begins with a seed of its own, of which every generator
+that its author did not seed has a part by its number: those that were used before are
+seeded again as the call begins, and the others sleep until they are first used.
 """
 
+import gc
 import os
 import random
 import tempfile
+import types
 import uuid
 import weakref
 from _random import Random as _Generator
 
-# As many bits as anything can guess.
+# As many bits as anything can guess. A generator's number comes above them.
 _SEED_BYTES = 32
+_NUMBER_AT = 8 * _SEED_BYTES
+
+# Numbers are counted from here while a handler is loaded, and from there within a call, anew
+# in each. The generator that all share has none.
+_FIRST_OF_LOAD, _FIRST_OF_CALL = 1 << 31, 1 << 32
 
 # Weak references by identity: a generator may live shorter than what is kept.
 _unseeded = {}
 _seed_by_hand = random.Random.seed
 _set_state = random.Random.setstate
 
+_call_seed = 0
+_next_number = 1
+
 draws = 0
 """How often the host was asked for a seed since `forget_draws`."""
+
+made_in_calls = None
+"""While a snapshot is made: references to what its calls have made."""
 
 
 def install():
@@ -30,12 +44,15 @@ def install():
 
     def seed(self, a=None, version=2):
         """Initialises the generator: from `a`, or afresh for each call if it is None."""
-        if a is None:
-            _seed_afresh(self)
-            _remember(self)
-        else:
+        if a is not None:
             _seed_by_hand(self, a, version)
             _forget(self)
+            return
+        _number(self)
+        if type(self) is random.Random and self is not random._inst:
+            _put_to_sleep(self)
+        else:
+            _seed(self)
 
     def setstate(self, state):
         """Restores internal state from an object returned by getstate()."""
@@ -46,10 +63,74 @@ def install():
     random.Random.setstate = setstate
     random.seed = random._inst.seed
     random.setstate = random._inst.setstate
-    _remember(random._inst)
+    random._inst.seed()
 
 
-def _remember(generator):
+class _Sleeping(random.Random):
+    """A generator without a seed, until it is first used; then what it seems to be."""
+
+    def random(self):
+        """random() -> x in the interval [0, 1)."""
+        return _woken(self).random()
+
+    def getrandbits(self, k, /):
+        """getrandbits(k) -> x.  Generates an int with k random bits."""
+        return _woken(self).getrandbits(k)
+
+    def getstate(self):
+        """Return internal state; can be passed to setstate() later."""
+        return _woken(self).getstate()
+
+    def setstate(self, state):
+        """Restore internal state from object returned by getstate()."""
+        _awake(self).setstate(state)
+
+    def seed(self, a=None, version=2):
+        """Initialize internal state from a seed."""
+        _awake(self).seed(a, version)
+
+    def __reduce__(self):
+        return _woken(self).__reduce__()
+
+
+_Sleeping.__name__ = _Sleeping.__qualname__ = "Random"
+_Sleeping.__module__ = "random"
+
+
+def _put_to_sleep(generator):
+    generator.__class__ = _Sleeping
+    generator.gauss_next = None
+    _forget(generator)
+
+
+def _awake(generator):
+    generator.__class__ = random.Random
+    return generator
+
+
+def _woken(generator):
+    # A method that was looked up while it slept may be called at any time.
+    if type(generator) is _Sleeping:
+        _seed(_awake(generator))
+    return generator
+
+
+def _number(generator):
+    """Numbers it, unlike any other of its call's."""
+    global _next_number
+    if generator is random._inst:
+        generator._mecapy_number = 0
+        return
+    generator._mecapy_number = _next_number
+    _next_number += 1
+    if made_in_calls is not None:
+        made_in_calls.append(weakref.ref(generator))
+
+
+def _seed(generator):
+    # By an integer: Python's own way hashes bytes first, and asks for ten times more.
+    _Generator.seed(generator, _call_seed | generator._mecapy_number << _NUMBER_AT)
+    generator.gauss_next = None
     key = id(generator)
     if key not in _unseeded:
         _unseeded[key] = weakref.ref(generator, lambda _: _unseeded.pop(key, None))
@@ -59,25 +140,67 @@ def _forget(generator):
     _unseeded.pop(id(generator), None)
 
 
-def _seed_afresh(generator):
-    global draws
-    draws += 1
-    # By an integer: Python's own way hashes bytes first, and asks for ten times more.
-    _Generator.seed(generator, int.from_bytes(os.urandom(_SEED_BYTES)))
-    generator.gauss_next = None
-
-
 def forget_draws():
     global draws
     draws = 0
 
 
 def begin():
-    """Gives what was not seeded by hand a state that no other call has."""
+    """Begins a load, or a call: what was not seeded by hand has a state that no other has."""
+    global draws, _call_seed, _next_number
+    draws += 1
+    _call_seed = int.from_bytes(os.urandom(_SEED_BYTES))
+    if made_in_calls:
+        _keep_numbers()
+    _next_number = _FIRST_OF_CALL
     for reference in tuple(_unseeded.values()):
         generator = reference()
         if generator is not None:
-            _seed_afresh(generator)
+            _seed(generator)
     tempfile._name_sequence = None
     uuid._node = None
     uuid._last_timestamp = None
+
+
+def begin_load():
+    """As `begin`; numbers are those of generators that calls find made."""
+    global _next_number
+    begin()
+    _next_number = _FIRST_OF_LOAD
+
+
+def has_drawn():
+    """Whether anything was drawn from the generator that all share since it was last seeded
+    by chance. Packages draw from others for purposes of their own, such as an order."""
+    if id(random._inst) not in _unseeded:
+        return False
+    fresh = _Generator(_call_seed | random._inst._mecapy_number << _NUMBER_AT)
+    return _Generator.getstate(random._inst) != fresh.getstate()
+
+
+_kept_numbers = 2 * _FIRST_OF_CALL
+
+
+def _keep_numbers():
+    """Gives what an earlier call has made numbers that no later call gives."""
+    global _kept_numbers
+    for reference in made_in_calls:
+        generator = reference()
+        if generator is not None:
+            generator._mecapy_number = _kept_numbers
+            _kept_numbers += 1
+    made_in_calls.clear()
+
+
+def settle():
+    """Puts to sleep what can be woken: a method of the generator's own type cannot wake it."""
+    global made_in_calls
+    if made_in_calls:
+        _keep_numbers()
+    made_in_calls = None
+    for reference in tuple(_unseeded.values()):
+        generator = reference()
+        if type(generator) is not random.Random or generator is random._inst:
+            continue
+        if not any(type(x) is types.BuiltinMethodType for x in gc.get_referrers(generator)):
+            _put_to_sleep(generator)

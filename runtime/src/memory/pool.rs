@@ -107,7 +107,7 @@ impl Pool {
     /// A memory that equals the image, and whether it was at hand.
     pub fn take(&self, image: &Image, capacity: usize, guard: usize) -> io::Result<(Slot, bool)> {
         let kept = self.shelf().take(image.id());
-        if let Some(slot) = kept
+        if let Some(mut slot) = kept
             && slot.reserved() == capacity + 2 * guard
         {
             if self.config.verify && !slot.equals(image) {
@@ -115,6 +115,7 @@ impl Pool {
                 return Err(io::Error::other("a memory that was put back differs from its image"));
             }
             count(&self.counters.recycled);
+            slot.take();
             return Ok((slot, true));
         }
         count(&self.counters.made);

@@ -11,13 +11,16 @@
 
 use std::ffi::c_void;
 use std::fs::File;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::ptr;
 use std::sync::LazyLock;
+use std::thread::{self, ThreadId};
 
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
-use rustix::mm::{UserfaultfdFlags, userfaultfd};
+use rustix::mm::{MapFlags, ProtFlags, UserfaultfdFlags, mmap_anonymous, munmap, userfaultfd};
 use rustix::process::{Pid, getpid};
 
 /// Runs of written pages fetched by one request.
@@ -150,6 +153,34 @@ pub enum Tracking {
     Private,
 }
 
+/// Whether the first write to a protected page counts among its thread's faults, tried on a
+/// page of our own: on that relies whoever asks a `Moment`.
+static FAULTS_COUNT: LazyLock<bool> = LazyLock::new(|| {
+    let page = 4096;
+    // SAFETY: a new mapping at an address that the kernel chooses, written to and given back
+    // here, with nothing else in it.
+    unsafe {
+        let Ok(start) = mmap_anonymous(
+            ptr::null_mut(),
+            page,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::PRIVATE,
+        ) else {
+            return false;
+        };
+        let byte = start.cast::<u8>();
+        byte.write_volatile(1);
+        let counted = protect(start.addr()..start.addr() + page, &[]).is_ok()
+            && Moment::now().is_some_and(|moment| {
+                let quiet = moment.is_undisturbed();
+                byte.write_volatile(2);
+                quiet && !moment.is_undisturbed()
+            });
+        let _ = munmap(start, page);
+        counted
+    }
+});
+
 /// Begins to track what is written to a mapping that is as it should be put back to. Parts of
 /// it, in order, count as written from the beginning.
 pub fn track(range: Range<usize>, written: &[Range<usize>]) -> Tracking {
@@ -174,6 +205,38 @@ fn protect(range: Range<usize>, written: &[Range<usize>]) -> io::Result<()> {
         unsafe { ioctl(file, Fault::<FAULT_PROTECT, 3>(&mut [start, length, PROTECT])) }?;
     }
     Ok(())
+}
+
+/// A moment of a thread's, and how often it had faulted by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    thread: ThreadId,
+    faults: (i64, i64),
+}
+
+impl Moment {
+    /// Now; nothing if the kernel does not count what it has to.
+    pub fn begin() -> Option<Self> {
+        if *FAULTS_COUNT { Self::now() } else { None }
+    }
+
+    fn now() -> Option<Self> {
+        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the kernel fills the structure that it is given.
+        let failed = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+        // SAFETY: it is made of numbers, and was zeroed.
+        let usage = unsafe { usage.assume_init() };
+        (failed == 0).then(|| Self {
+            thread: thread::current().id(),
+            faults: (usage.ru_minflt, usage.ru_majflt),
+        })
+    }
+
+    /// Whether this thread has not faulted since. Then it has not written to a protected
+    /// page, whichever it was: the first write to one is a fault.
+    pub fn is_undisturbed(self) -> bool {
+        Self::now() == Some(self)
+    }
 }
 
 /// Whether the kernel tells which pages were written.

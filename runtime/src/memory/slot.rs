@@ -5,6 +5,7 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::ptr;
 
@@ -14,7 +15,7 @@ use rustix::mm::{
 
 use super::image::{Image, PAGE, Source};
 use super::mapping::Mapping;
-use super::scan::{self, Tracking};
+use super::scan::{self, Moment, Tracking};
 
 /// A memory of which more than this was written is mapped afresh: pages that are copied
 /// back stay the slot's own, and would be scanned and copied after every later call.
@@ -40,6 +41,10 @@ pub struct Slot {
     tracking: Tracking,
     /// Whether it was put back since the image was mapped.
     restored: bool,
+    /// What was written when it was put back last: what is not protected.
+    written: Vec<Range<usize>>,
+    /// When it was last taken to be used, by the thread that used it.
+    taken: Option<Moment>,
     /// Memory that is the slot's own, as far as known: what was copied to make it, and
     /// what was written since.
     copied_bytes: usize,
@@ -75,6 +80,8 @@ impl Slot {
             size: 0,
             tracking: Tracking::Private,
             restored: false,
+            written: Vec::new(),
+            taken: None,
             copied_bytes: 0,
             written_bytes: 0,
         };
@@ -208,10 +215,22 @@ impl Slot {
         Ok(())
     }
 
+    /// It is to be used, by this thread alone.
+    pub fn take(&mut self) {
+        self.taken = Moment::begin();
+    }
+
     /// Makes the memory equal to its image again. It must not have grown.
     pub fn restore(&mut self, image: &Image) -> io::Result<Restored> {
         if self.size != image.len() {
             return Err(io::Error::other("a memory that grew is not put back"));
+        }
+        let undisturbed = self.taken.take().is_some_and(Moment::is_undisturbed);
+        if undisturbed && self.tracking == Tracking::Protected {
+            let written = mem::take(&mut self.written);
+            self.copy_back(image, &written);
+            self.written = written;
+            return Ok(Restored::Copied(self.written_bytes));
         }
         let start = self.base.addr();
         let mut written = Vec::new();
@@ -229,12 +248,7 @@ impl Slot {
         if !self.restored {
             written = self.first_written(image, written);
         }
-        for run in &written {
-            image.parts(run.clone(), |part, content| match content {
-                Some(content) => self.copy(part.start, content),
-                None => self.zero(part),
-            });
-        }
+        self.copy_back(image, &written);
         self.written_bytes = match self.tracking {
             Tracking::Protected => bytes,
             // What was copied counts as written.
@@ -248,7 +262,17 @@ impl Slot {
                 written.iter().map(|run| start + run.start..start + run.end).collect();
             self.tracking = scan::track(start..start + self.size, &parts);
         }
+        self.written = written;
         Ok(Restored::Copied(bytes))
+    }
+
+    fn copy_back(&mut self, image: &Image, written: &[Range<usize>]) {
+        for run in written {
+            image.parts(run.clone(), |part, content| match content {
+                Some(content) => self.copy(part.start, content),
+                None => self.zero(part),
+            });
+        }
     }
 
     /// Of what is no longer the file's, what was not only copied when the memory was made.
@@ -340,6 +364,35 @@ mod tests {
         }
         assert_eq!(slot.restore(&image).unwrap(), Restored::Mapped { kernel_tells: true });
         assert!(slot.equals(&image));
+    }
+
+    #[test]
+    fn what_is_written_is_put_back_whether_it_faulted_or_not() {
+        let image = image(40, 60, &RUNS);
+        let mut slot = Slot::new(&image, CAPACITY, GUARD).unwrap();
+        // Pages that are written in every round, in each a new one, and in some another thread's.
+        for round in 0..60 {
+            slot.take();
+            for at in [0, 7, 101, 650] {
+                write(&mut slot, at * PAGE + round, 0xee);
+            }
+            if round % 3 == 0 {
+                write(&mut slot, (200 + round) * PAGE, 0xee);
+            }
+            assert!(!slot.equals(&image));
+            if round % 10 == 9 {
+                let (slot, image) = (&mut slot, &image);
+                std::thread::scope(|scope| {
+                    scope.spawn(move || {
+                        write(slot, (400 + round) * PAGE, 0xee);
+                        slot.restore(image).unwrap();
+                    });
+                });
+            } else {
+                slot.restore(&image).unwrap();
+            }
+            assert!(slot.equals(&image), "round {round}");
+        }
     }
 
     #[test]

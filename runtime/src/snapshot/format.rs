@@ -30,7 +30,7 @@ const COMPRESSION: i32 = 3;
 
 /// Most pages of a snapshot that are copied, where joining can do it: a page costs about a
 /// microsecond.
-const MAX_COPIED_PAGES: u32 = 384;
+const MAX_COPIED_PAGES: u32 = 128;
 
 /// Names the interpreter that a snapshot continues: its component, memory and globals.
 pub type Identity = String;

@@ -20,6 +20,7 @@ use crate::run::{self, Answer, Job, State};
 struct Settled {
     draws: u64,
     clock_readings: u64,
+    has_drawn: bool,
     open_files: Vec<String>,
 }
 
@@ -135,6 +136,11 @@ fn unfit(settled: &Settled, loaded: &Held, held: &Held) -> Option<String> {
     if loaded.random_requests > settled.draws {
         return Some(
             "importing the handler draws random bytes, which all calls would share".to_owned(),
+        );
+    }
+    if settled.has_drawn {
+        return Some(
+            "importing the handler draws random numbers, which all calls would share".to_owned(),
         );
     }
     if loaded.wall_readings > settled.clock_readings {

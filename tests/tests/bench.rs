@@ -9,6 +9,11 @@ fn the_benchmark_works() {
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for part in [
         "Memory of one of 4 instances",
+        "Calls that begin in a snapshot",
+        "The same call in other ways: sympy",
+        "isolated, unfused component",
+        "not isolated, in one instance",
+        "functions called by turns",
         "whole call",
         "Isolated calls a second",
         "two : one",

@@ -1,6 +1,7 @@
 //! `bench`: what a call costs in the sandbox, beside native Python, in one run on one
 //! machine. It prints tables and judges nothing.
 
+mod beside;
 mod calls;
 mod compute;
 mod memory;
@@ -102,12 +103,12 @@ fn run(scale: Scale, only_snapshots: bool) {
     println!("sandbox: CPython {}", version.as_str().unwrap_or_default());
 
     if only_snapshots {
-        snapshots::measure(&sandbox, scale);
+        snapshots::measure(&sandbox, &pythons, scale);
         return;
     }
     // On a fresh process: what later measurements leave behind would count as shared.
     memory::measure(scale);
-    snapshots::measure(&sandbox, scale);
+    snapshots::measure(&sandbox, &pythons, scale);
     let p50 = calls::measure(&sandbox, scale);
     native::measure(&pythons, scale, p50);
     compute::measure(&sandbox, &pythons, scale);

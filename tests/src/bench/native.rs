@@ -55,7 +55,7 @@ impl Python {
 }
 
 /// A warm process that forks for each call: the child answers by a pipe.
-const FORK: &str = "
+pub const FORK: &str = "
 import json, os, sys, time
 
 options = json.load(sys.stdin)
@@ -72,16 +72,22 @@ for _ in range(options['n']):
     answer = json.loads(os.read(reader, 65536))
     os.close(reader)
     os.waitpid(child, 0)
-    assert answer['passes']
+    assert answer
     times.append(time.perf_counter() - started)
 print(json.dumps(times))
 ";
 
 /// What the sandbox's image has imported as well, as far as it is of the standard library.
-const WARM: &str = "
+pub const WARM: &str = "
 import ast, asyncio, collections, contextlib, dataclasses, datetime, decimal, enum, fractions, functools
 import importlib, inspect, itertools, json, logging, math, random, re, statistics, string, tempfile, typing, uuid
 ";
+
+/// Seconds as Python told them.
+pub fn seconds(told: &Value) -> Times {
+    let seconds = told.as_array().into_iter().flatten().filter_map(Value::as_f64);
+    Times::new(seconds.map(Duration::from_secs_f64))
+}
 
 pub fn measure(pythons: &[Python], scale: Scale, sandbox_p50: [f64; 2]) {
     let mut table = Table::new(
@@ -90,13 +96,7 @@ pub fn measure(pythons: &[Python], scale: Scale, sandbox_p50: [f64; 2]) {
     );
     for python in pythons {
         let program = format!("{WARM}{}{FORK}", calls::HANDLER);
-        let seconds = python.run(&program, &json!({"n": scale.forks, "inputs": calls::inputs()}));
-        let forks = seconds
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_f64)
-            .map(Duration::from_secs_f64);
+        let forks = python.run(&program, &json!({"n": scale.forks, "inputs": calls::inputs()}));
         let processes = (0..scale.processes).map(|_| {
             let started = Instant::now();
             let status = Command::new(python.command).args(["-I", "-S", "-c", "pass"]).status();
@@ -104,7 +104,7 @@ pub fn measure(pythons: &[Python], scale: Scale, sandbox_p50: [f64; 2]) {
             started.elapsed()
         });
         for (what, times) in [
-            (format!("fork() of a warm {}", python.version), Times::new(forks)),
+            (format!("fork() of a warm {}", python.version), seconds(&forks)),
             (
                 format!("{} -I -S -c pass ({})", python.command, python.version),
                 Times::new(processes),

@@ -10,7 +10,9 @@ use runtime::Sandbox;
 use serde_json::{Value, json};
 
 use super::Scale;
+use super::beside::{self, Function};
 use super::calls::{self, Measured, rate_of, repeated, with_metering, worker};
+use super::native::Python;
 use super::statistics::Times;
 use super::table::Table;
 use crate::call::Call;
@@ -39,7 +41,8 @@ def calculate(inputs):
     return {'Re': reynolds, 'f': fluids.friction_factor(Re=reynolds, eD=1e-4)}
 ";
 
-pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) {
+pub fn measure(sandbox: &Arc<Sandbox>, pythons: &[Python], scale: Scale) {
+    let mut measured = Vec::new();
     let mut table = Table::new(
         &format!(
             "Calls that begin in a snapshot, metered, {} each (µs; `told`: until the outcome is \
@@ -97,9 +100,22 @@ pub fn measure(sandbox: &Arc<Sandbox>, scale: Scale) {
             .chain(rates.map(|rate| format!("{rate:.0}")))
             .chain(ends(&cold));
         table.row(cells);
+        measured.push((name, handler, call, whole, cold));
     }
     table.print();
     preparing.print();
+    let functions: Vec<Function> = measured
+        .iter()
+        .map(|(name, handler, call, whole, cold)| Function {
+            name,
+            handler,
+            call,
+            whole,
+            cold,
+            heavy: !call.bundle.deps.is_empty(),
+        })
+        .collect();
+    beside::measure(sandbox, pythons, &functions, scale);
     many(sandbox, scale);
 }
 

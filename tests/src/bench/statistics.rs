@@ -13,6 +13,10 @@ impl Times {
         Self(micros)
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The time, in microseconds, that a fraction of all does not exceed (nearest rank).
     pub fn quantile(&self, fraction: f64) -> f64 {
         let rank = (fraction * self.0.len() as f64).ceil() as usize;

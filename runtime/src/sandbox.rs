@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use model::{
     Engine as EngineKind, Executor, ExecutorError, Job, Limits, NoSnapshot, Operation, Outcome,
-    SnapshotId, SnapshotJob, SnapshotRef, Tree,
+    SnapshotId, SnapshotJob, SnapshotRef, Tree, Warning,
 };
 use python_wasm::{Flavour, PYTHON};
 use rand_core::{OsRng, TryRngCore};
@@ -143,8 +143,11 @@ impl Sandbox {
 
     /// Loads all that a variant needs, so that no job waits for it.
     pub fn warm_up(&self, metering: Metering) -> Result<(), SandboxError> {
-        (0..self.config.flavour.images.len())
-            .try_for_each(|seed| self.image(metering, seed).map(|_| ()))
+        // Making an image runs a guest.
+        thread::with_guest_stack(|| {
+            (0..self.config.flavour.images.len())
+                .try_for_each(|seed| self.image(metering, seed).map(|_| ()))
+        })?
     }
 
     /// What was done with memories so far, and what is kept of them.
@@ -186,7 +189,10 @@ impl Sandbox {
     fn run_here(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
         let _place = Place::take(&self.running, self.config.instances)?;
         let metering = metering(&job.limits, job.deterministic);
-        let snapshot = self.snapshot_of(metering, job);
+        let (snapshot, unusable) = match self.snapshot_of(metering, job) {
+            Ok(image) => (image, None),
+            Err(warning) => (None, Some(warning)),
+        };
         // The images differ in the seed of `hash`, which is set when an interpreter starts.
         let seed = match &snapshot {
             None if !job.deterministic => pick(self.config.flavour.images.len()),
@@ -199,22 +205,34 @@ impl Sandbox {
             None => self.image(metering, seed).map_err(internal)?,
         };
         let beginning = run::Beginning { code: &code, image: &image, loaded, metering };
-        run::run(&beginning, &self.stdlib, job, tell)
+        run::run(&beginning, &self.stdlib, job, &mut |mut outcome| {
+            outcome.warnings.extend(unusable.clone());
+            tell(outcome);
+        })
     }
 
     fn code(&self, metering: Metering, seed: usize) -> Result<Arc<Code>, ExecutorError> {
         self.variant(metering).code(&self.config, &self.pool, seed).map_err(internal)
     }
 
-    /// The image of a job's snapshot, if there is one that can be used.
-    fn snapshot_of(&self, metering: Metering, job: &Job) -> Option<Arc<Image>> {
-        let snapshot = job.snapshot.as_ref()?;
+    /// The image of a job's snapshot, if it has one; or that it cannot be used, and the
+    /// handler is imported instead.
+    fn snapshot_of(&self, metering: Metering, job: &Job) -> Result<Option<Arc<Image>>, Warning> {
+        let Some(snapshot) = &job.snapshot else { return Ok(None) };
         if !matches!(job.operation, Operation::Call { .. } | Operation::Describe { .. }) {
-            return None;
+            return Ok(None);
         }
-        let base = self.image(metering, FIRST).ok()?;
-        // Without it the handler is imported, as it would be if there were none.
-        self.snapshots.image(snapshot, &base, self.identity(), &self.pool).ok()
+        let image =
+            self.image(metering, FIRST).map_err(|error| error.to_string()).and_then(|base| {
+                self.snapshots
+                    .image(snapshot, &base, self.identity(), &self.pool)
+                    .map_err(|error| error.to_string())
+            });
+        image.map(Some).map_err(|why| Warning {
+            code: "snapshot".to_owned(),
+            message: format!("the call imported its handler: {why}"),
+            violations: Vec::new(),
+        })
     }
 
     fn snapshot_here(

@@ -262,11 +262,14 @@ fn a_snapshot_that_is_not_what_its_id_says_is_never_mapped() {
             call.snapshot = Some(SnapshotRef { id: whole.id.clone(), source });
             let outcome = call.run(&elsewhere);
             assert_eq!(outcome.result.unwrap(), json!("right"));
+            let [warning] = outcome.warnings.as_slice() else { panic!("it is not said") };
+            assert!(warning.message.starts_with("the call imported its handler: "));
             assert!(outcome.usage.cold);
             let kept = std::fs::read_dir(to.join("snapshots")).map_or(0, Iterator::count);
             assert_eq!(kept, 0, "what does not fit is not kept");
             call.snapshot = Some(Snapshot { id: whole.id.clone(), bytes: sent.clone() }.into());
-            assert_eq!(call.value(&elsewhere), json!("right"));
+            let outcome = call.run(&elsewhere);
+            assert_eq!((outcome.result.unwrap(), outcome.warnings), (json!("right"), Vec::new()));
         }
     });
 }

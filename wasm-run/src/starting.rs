@@ -55,6 +55,12 @@ impl Starting {
         }
         let _notice = self.printer.notice(NOTICE);
         sandbox.warm_up(metering).map_err(|error| ExecutorError::Internal(error.to_string()))?;
+        if !sandbox.memory_use().kernel_tells {
+            self.printer.note(
+                "this kernel does not tell which memory a call has written (Linux 6.7 and later \
+                 do): each call is given a new one, which takes about a millisecond",
+            );
+        }
         // Without the mark everything is looked at again next time, and that is all.
         let _ = private_folder(&folder).and_then(|()| std::fs::write(&mark, ""));
         Ok(())

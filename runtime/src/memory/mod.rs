@@ -21,6 +21,9 @@ mod pool;
 mod scan;
 mod shelf;
 mod slot;
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod tests;
 
 pub use creator::{Ending, end_of_call, use_image};
 pub use image::{Delta, Image, MAX_MAPPED_RUNS, PAGE, Run};

@@ -102,6 +102,12 @@ fn run(scale: Scale, only_snapshots: bool) {
         .value(&*sandbox);
     println!("sandbox: CPython {}", version.as_str().unwrap_or_default());
 
+    if !sandbox.memory_use().kernel_tells {
+        println!(
+            "this kernel does not tell which memory a call has written: memories are mapped anew"
+        );
+    }
+
     if only_snapshots {
         snapshots::measure(&sandbox, &pythons, scale);
         return;

@@ -10,6 +10,10 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 use crate::tmp::{Quota, TmpError, TmpFile, TmpFolder, TmpNode};
 
+/// Where Python looks for a folder's bytecode. It is not listed: preparing a package has some
+/// where its calls have none, and must find the same files.
+const BYTECODE: &str = "__pycache__";
+
 /// Longest path and deepest folder that a guest may name.
 const MAX_PATH_BYTES: usize = 4096;
 
@@ -148,7 +152,11 @@ impl Place {
                 Some((next.to_owned(), true))
             }
             Self::Folder(tree) => {
-                let (name, node) = tree.entry_after(name)?;
+                let mut next = tree.entry_after(name)?;
+                if next.0 == BYTECODE {
+                    next = tree.entry_after(Some(BYTECODE))?;
+                }
+                let (name, node) = next;
                 Some((name.to_owned(), matches!(node, Node::Folder(_))))
             }
             Self::TmpFolder(folder) => folder.entry_after(name),
@@ -256,6 +264,20 @@ mod tests {
             }
         }
         assert!(root.resolve(&"a/".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn bytecode_is_found_and_not_listed() {
+        let mut app = Tree::new();
+        for path in ["A.py", "__pycache__/a.pyc", "__pycache__/b.pyc", "z.py"] {
+            app.insert(path, "").unwrap();
+        }
+        let root = Place::Root(Root::new(vec![("app", Arc::new(app))]));
+        let app = root.resolve("app").unwrap();
+        assert_eq!(app.entry_after(None), Some(("A.py".to_owned(), false)));
+        assert_eq!(app.entry_after(Some("A.py")), Some(("z.py".to_owned(), false)));
+        assert_eq!(app.entry_after(Some("z.py")), None);
+        assert!(app.resolve("__pycache__/a.pyc").is_ok());
     }
 
     #[test]

@@ -20,13 +20,22 @@ def outer(default=("of a tuple",)):
         return "text of an inner function", 12345678901234567890
     return inner
 
-HELD = [Held(), {"key of a dict": 1.5}]
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("not yet")
+
+class Unhashable(type):
+    __eq__ = lambda self, other: True
+
+PROXY = [Proxy(), Unhashable("Made", (), {})()]
+HELD = [Held(), {"key of a dict": 1.5}, lambda: 1]
 INNER = outer()
 found = set(immortals(EVERYTHING))
-kept = [Held, outer, outer.__code__, INNER, INNER.__code__, json, json.dumps, Held.__dict__["__dict__"]]
+kept = [Held, outer, outer.__code__, INNER, INNER.__code__, type(PROXY[1]), HELD[2].__code__, json, json.dumps, Held.__dict__["__dict__"]]
 kept += INNER()
 kept += [*outer.__defaults__[0], INNER.__code__.co_filename, INNER.__code__.co_linetable, list(HELD[1])[0]]
-held = [HELD, HELD[0], HELD[1], outer.__defaults__]
+held = [HELD, HELD[0], HELD[1], HELD[2], outer.__defaults__, PROXY[0]]
 print([id(one) in found for one in kept], [id(one) in found for one in held])
 """
 

@@ -104,6 +104,47 @@ assert g.getstate() != first and randomness.draws == 0
 """)
 
 
+def test_seeding_afresh_within_a_call_gives_other_numbers():
+    run("""
+randomness.begin()
+drawn = [random.random()]
+for _ in range(3):
+    random.seed()
+    drawn.append(random.random())
+own = random.Random()
+for _ in range(3):
+    own.seed()
+    drawn.append(own.random())
+assert len(set(drawn)) == 7
+""")
+
+
+def test_draws_are_noticed_before_seeding():
+    for then in ["random.seed()", "random.seed(3)", "random.setstate(random.Random(1).getstate())"]:
+        run(f"""
+randomness.begin_load()
+random.random()
+{then}
+assert randomness.has_drawn()
+randomness.begin()
+assert not randomness.has_drawn()
+""")
+
+
+def test_generators_that_no_method_can_wake_stay_awake():
+    run("""
+g = random.Random(5)
+draw = g.random
+g.seed()
+assert type(g) is random.Random
+first = [draw() for _ in range(3)]
+randomness.begin()
+assert [draw() for _ in range(3)] != first
+sleeping = [random.Random() for _ in range(9)]
+assert len({random.Random.random(g) for g in sleeping}) == 9
+""")
+
+
 def test_sleeping_generators_differ():
     run("""
 kept = [random.Random() for _ in range(100)]
@@ -125,6 +166,7 @@ assert not randomness.has_drawn()
 for _ in range(624):
     random.getrandbits(32)
 assert randomness.has_drawn()
+randomness.begin()
 random.seed(7)
 random.random()
 assert not randomness.has_drawn()

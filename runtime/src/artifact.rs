@@ -49,16 +49,16 @@ pub fn component(
 }
 
 /// Names the interpreter that an image is, for what continues it.
-pub fn identity(flavour: &Flavour, seed: usize) -> String {
+pub fn identity(flavour: &Flavour, seed: usize, memory: &Image) -> String {
     let image = &flavour.images[seed];
     let mut key = Key::new();
     key.write(image.component_id());
-    key.write(image.memory_id());
+    key.write(memory.base.bytes());
     image.globals().hash(&mut key);
     key.text()
 }
 
-/// The memory of a flavour's image.
+/// The memory of a flavour's image, made ready if it is not there.
 pub fn memory(
     cache: &Path,
     flavour: &Flavour,

@@ -182,8 +182,9 @@ impl Sandbox {
         Ok(image)
     }
 
-    fn identity(&self) -> &snapshot::Identity {
-        self.identity.get_or_init(|| artifact::identity(self.config.flavour, FIRST))
+    /// Of the first image, which is `base`.
+    fn identity(&self, base: &Image) -> &snapshot::Identity {
+        self.identity.get_or_init(|| artifact::identity(self.config.flavour, FIRST, base))
     }
 
     fn run_here(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
@@ -225,7 +226,7 @@ impl Sandbox {
         let image =
             self.image(metering, FIRST).map_err(|error| error.to_string()).and_then(|base| {
                 self.snapshots
-                    .image(snapshot, &base, self.identity(), &self.pool)
+                    .image(snapshot, &base, self.identity(&base), &self.pool)
                     .map_err(|error| error.to_string())
             });
         image.map(Some).map_err(|why| Warning {
@@ -253,7 +254,15 @@ impl Sandbox {
                     Err(reason) => return Ok(Err(reason)),
                 }
             }
-            snapshot::make(&code, &image, self.identity(), &self.stdlib, metering, folder, &job)?
+            snapshot::make(
+                &code,
+                &image,
+                self.identity(&image),
+                &self.stdlib,
+                metering,
+                folder,
+                &job,
+            )?
         };
         let bytes = match made {
             Ok(bytes) => bytes,

@@ -23,29 +23,32 @@ from types import (
 # Not before Python 3.14.
 _is_immortal = getattr(sys, "_is_immortal", lambda _: False)
 
-# What modules are made of. Of a package, nothing else: what its containers and instances
-# hold may be let go of in a call, and must then end, with its finalisers and weak references.
-_PARTS_OF_MODULES = frozenset(
-    (
-        FunctionType,
-        CodeType,
-        ModuleType,
-        BuiltinFunctionType,
-        MethodDescriptorType,
-        WrapperDescriptorType,
-        ClassMethodDescriptorType,
-        GetSetDescriptorType,
-        MemberDescriptorType,
-        property,
-        staticmethod,
-        classmethod,
-        str,
-        bytes,
-        int,
-        float,
-        complex,
+# What is nobody's to let go of, wherever it is: it knows nothing that could end with it.
+_ANYWHERE = frozenset(map(id, (CodeType, ModuleType, str, bytes, int, float, complex)))
+
+# What modules and classes are made of, where it is their own. What a package's containers and
+# instances hold may be let go of in a call, and must then end, with all that it holds, with
+# finalisers and weak references.
+_MEMBERS = frozenset(
+    map(
+        id,
+        (
+            FunctionType,
+            BuiltinFunctionType,
+            MethodDescriptorType,
+            WrapperDescriptorType,
+            ClassMethodDescriptorType,
+            GetSetDescriptorType,
+            MemberDescriptorType,
+            property,
+            staticmethod,
+            classmethod,
+        ),
     )
 )
+_WITH_FUNCTION = frozenset((id(staticmethod), id(classmethod)))
+
+_dict_of_class = type.__dict__["__dict__"].__get__
 
 
 def immortals(everything):
@@ -67,12 +70,26 @@ def immortals(everything):
         if key in seen:
             continue
         seen.add(key)
+        # Nothing of the item's own is asked: it may be made to answer anything.
         kind = type(item)
-        if everything or kind in _PARTS_OF_MODULES or isinstance(item, type):
+        is_class = issubclass(kind, type)
+        if everything or is_class or id(kind) in _ANYWHERE:
             found.append(key)
+        if not everything and (is_class or kind is ModuleType):
+            namespace = _dict_of_class(item) if is_class else ModuleType.__getattribute__(item, "__dict__")
+            found += _members(namespace)
         below = _of_code(item) if kind is CodeType else gc.get_referents(item)
         waiting += below if everything else [x for x in below if not _is_immortal(x)]
     return found
+
+
+def _members(namespace):
+    for item in namespace.values():
+        kind = id(type(item))
+        if kind in _MEMBERS:
+            yield id(item)
+            if kind in _WITH_FUNCTION and type(item.__func__) is FunctionType:
+                yield id(item.__func__)
 
 
 def _of_code(code):

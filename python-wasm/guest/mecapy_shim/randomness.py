@@ -29,6 +29,7 @@ _unseeded = {}
 _seed_by_hand = random.Random.seed
 _set_state = random.Random.setstate
 
+_has_drawn = False
 _call_seed = 0
 _next_number = 1
 
@@ -44,18 +45,23 @@ def install():
 
     def seed(self, a=None, version=2):
         """Initialises the generator: from `a`, or afresh for each call if it is None."""
+        if self is random._inst:
+            _note_draws()
         if a is not None:
             _seed_by_hand(self, a, version)
             _forget(self)
             return
+        is_new = type(self) is random.Random and "gauss_next" not in self.__dict__
         _number(self)
-        if type(self) is random.Random and self is not random._inst:
+        _seed(self)
+        # One that was used may be known by methods that cannot wake it.
+        if is_new:
             _put_to_sleep(self)
-        else:
-            _seed(self)
 
     def setstate(self, state):
         """Restores internal state from an object returned by getstate()."""
+        if self is random._inst:
+            _note_draws()
         _set_state(self, state)
         _forget(self)
 
@@ -118,9 +124,6 @@ def _woken(generator):
 def _number(generator):
     """Numbers it, unlike any other of its call's."""
     global _next_number
-    if generator is random._inst:
-        generator._mecapy_number = 0
-        return
     generator._mecapy_number = _next_number
     _next_number += 1
     if made_in_calls is not None:
@@ -147,12 +150,15 @@ def forget_draws():
 
 def begin():
     """Begins a load, or a call: what was not seeded by hand has a state that no other has."""
-    global draws, _call_seed, _next_number
+    global draws, _call_seed, _next_number, _has_drawn
     draws += 1
     _call_seed = int.from_bytes(os.urandom(_SEED_BYTES))
     if made_in_calls:
         _keep_numbers()
     _next_number = _FIRST_OF_CALL
+    _has_drawn = False
+    # Seeded by hand, it is not among those that are seeded now.
+    random._inst._mecapy_number = 0
     for reference in tuple(_unseeded.values()):
         generator = reference()
         if generator is not None:
@@ -172,6 +178,16 @@ def begin_load():
 def has_drawn():
     """Whether anything was drawn from the generator that all share since it was last seeded
     by chance. Packages draw from others for purposes of their own, such as an order."""
+    _note_draws()
+    return _has_drawn
+
+
+def _note_draws():
+    global _has_drawn
+    _has_drawn = _has_drawn or _differs()
+
+
+def _differs():
     if id(random._inst) not in _unseeded:
         return False
     fresh = _Generator(_call_seed | random._inst._mecapy_number << _NUMBER_AT)

@@ -18,7 +18,10 @@ use crate::memory::{Ending, Image, end_of_call};
 use crate::run::{self, Job};
 
 /// Most bytecode that is kept; what does not fit is compiled at every import.
-const MAX_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What the interpreter calls it.
+const SUFFIX: &str = ".cpython-314.pyc";
 
 /// Where the guest leaves it: `keep_bytecode` of the shim.
 const FOLDER: &str = "bytecode";
@@ -47,6 +50,9 @@ pub fn of_job(
     Ok(answer.map(|()| {
         let (mut app, mut deps) = (job.bundle.app.clone(), job.bundle.deps.clone());
         for (path, bytes) in written {
+            if !path.ends_with(SUFFIX) {
+                continue;
+            }
             if let Some(path) = path.strip_prefix("app/") {
                 add(&mut app, path, bytes);
             } else if let Some(path) = path.strip_prefix("deps/") {
@@ -62,6 +68,10 @@ pub fn of_job(
 fn add(tree: &mut Arc<Tree>, path: &str, bytes: Vec<u8>) {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
     let separator = if folder.is_empty() { "" } else { "/" };
+    let source = name.strip_suffix(SUFFIX).unwrap_or(name);
+    if tree.file(&format!("{folder}{separator}{source}.py")).is_none() {
+        return;
+    }
     let _ = Arc::make_mut(tree).insert(&format!("{folder}{separator}__pycache__/{name}"), bytes);
 }
 
@@ -73,16 +83,27 @@ mod tests {
     fn bytecode_lies_beside_its_source() {
         let mut tree = Tree::new();
         tree.insert("a/__pycache__/b.cpython-314.pyc", "its own").unwrap();
+        for path in ["handler.py", "a/b.py", "a/c/d.py"] {
+            tree.insert(path, "source").unwrap();
+        }
         let mut tree = Arc::new(tree);
-        for path in ["handler.cpython-314.pyc", "a/b.cpython-314.pyc", "a/c/d.cpython-314.pyc"] {
+        for path in [
+            "none.cpython-314.pyc",
+            "handler.cpython-314.pyc",
+            "a/b.cpython-314.pyc",
+            "a/c/d.cpython-314.pyc",
+        ] {
             add(&mut tree, path, b"made".to_vec());
         }
         let files: Vec<(String, &[u8])> =
             tree.files().into_iter().map(|(path, bytes)| (path, bytes.as_slice())).collect();
-        let expected: [(&str, &[u8]); 3] = [
+        let expected: [(&str, &[u8]); 6] = [
             ("__pycache__/handler.cpython-314.pyc", b"made"),
             ("a/__pycache__/b.cpython-314.pyc", b"its own"),
+            ("a/b.py", b"source"),
             ("a/c/__pycache__/d.cpython-314.pyc", b"made"),
+            ("a/c/d.py", b"source"),
+            ("handler.py", b"source"),
         ];
         assert_eq!(files, expected.map(|(path, bytes)| (path.to_owned(), bytes)));
     }

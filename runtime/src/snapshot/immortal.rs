@@ -47,20 +47,21 @@ pub fn in_memory(
     Ok(memory)
 }
 
-/// The bytes of a snapshot over it, with the parts of its modules immortal.
+/// Makes the parts of modules immortal in the bytes of a snapshot, which are as they were if
+/// that fails.
 pub fn in_snapshot(
     code: &Code,
     stdlib: &Arc<Tree>,
     metering: Metering,
     folder: &Path,
     base: &Image,
-    mut snapshot: Vec<u8>,
-) -> wasmtime::Result<Vec<u8>> {
-    let Some((header, offset)) = format::read(&snapshot) else {
+    snapshot: &mut [u8],
+) -> wasmtime::Result<()> {
+    let Some((header, offset)) = format::read(snapshot) else {
         wasmtime::bail!("a snapshot that was just written cannot be read");
     };
     let runs = header.runs();
-    let file = written(folder, &snapshot)?;
+    let file = written(folder, snapshot)?;
     let delta = Delta { runs: header.runs(), mapping: Mapping::open(file.path())?, offset };
     let image = Image::new(base.base.clone(), Some(delta), header.len, header.globals)?;
     let mut found = find(code, stdlib, metering, &image, false)?.into_iter().peekable();
@@ -74,7 +75,7 @@ pub fn in_snapshot(
         }
         at += range.len();
     }
-    Ok(snapshot)
+    Ok(())
 }
 
 fn written(folder: &Path, bytes: &[u8]) -> wasmtime::Result<tempfile::NamedTempFile> {

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod snapshot;
+pub mod task;
 
 pub use cancel::CancelToken;
 pub use executor::{

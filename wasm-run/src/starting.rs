@@ -11,7 +11,8 @@ use runtime::{Metering, Sandbox, SandboxConfig};
 use crate::cache::{identity, private_folder};
 use crate::report::Printer;
 
-const NOTICE: &str = "preparing Python for this machine, once: this takes up to half a minute";
+const NOTICE: &str =
+    "preparing Python for this machine and this kind of call, once: this takes up to half a minute";
 
 pub struct Starting {
     cache_dir: PathBuf,

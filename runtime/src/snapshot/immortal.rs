@@ -1,8 +1,8 @@
 //! Makes the objects that live as long as any call immortal, in the image of their memory.
 //!
 //! CPython counts references in the objects themselves: a call writes to each page with a
-//! function, a class or a string that it uses, only to leave the count as it was. Two thirds
-//! of the pages that a small call wrote held nothing else. Of an immortal object no
+//! function, a class or a string that it uses, only to leave the count as it was: half of the
+//! pages that a small call wrote. Of an immortal object no
 //! references are counted.
 
 use std::io::Write;

@@ -26,7 +26,9 @@ pub fn checked(prepared: &Prepared) -> String {
         );
         if let Some(reason) = &function.no_snapshot {
             let reason = clean_line(reason);
-            text.push_str(&format!("    every call imports its handler: {reason}\n"));
+            text.push_str(&format!(
+                "    no snapshot, so each call imports the handler: {reason}\n"
+            ));
         }
         for message in &function.warnings {
             let _ = writeln!(text, "    {YELLOW}warning{YELLOW:#} {}", clean(message));
@@ -72,7 +74,7 @@ pub fn tested(prepared: &Prepared, report: &Report) -> String {
     if passed + failed == 0 {
         let _ = write!(
             text,
-            "{YELLOW}there are no tests{YELLOW:#}: add `test_cases` to the manifest, or `tests/`"
+            "{YELLOW}there are no tests{YELLOW:#}: add `test_cases` to the manifest (below `quality`, or a function), or `tests/`"
         );
         return text;
     }

@@ -153,6 +153,12 @@ pub enum Tracking {
     Private,
 }
 
+/// Tries of `FAULTS_COUNT`, all of which have to go well.
+const TRIES: u32 = 4;
+
+/// Most of them, as faults of another cause can spoil some.
+const MAX_TRIES: u32 = 64;
+
 /// Whether the first write to a protected page counts among its thread's faults, tried on a
 /// page of our own: on that relies whoever asks a `Moment`.
 static FAULTS_COUNT: LazyLock<bool> = LazyLock::new(|| {
@@ -170,13 +176,30 @@ static FAULTS_COUNT: LazyLock<bool> = LazyLock::new(|| {
         };
         let byte = start.cast::<u8>();
         byte.write_volatile(1);
-        let counted = protect(start.addr()..start.addr() + page, &[]).is_ok()
-            && Moment::now().is_some_and(|moment| {
-                byte.write_volatile(2);
-                !moment.is_undisturbed()
-            });
+        let mut counted = 0;
+        for _ in 0..MAX_TRIES {
+            let Some(before) = Moment::now() else { break };
+            // What is not protected is written to without a fault, or this try tells nothing.
+            byte.write_volatile(2);
+            if !before.is_undisturbed() {
+                continue;
+            }
+            if protect(start.addr()..start.addr() + page, &[]).is_err() {
+                break;
+            }
+            let Some(before) = Moment::now() else { break };
+            byte.write_volatile(3);
+            if before.is_undisturbed() {
+                counted = 0;
+                break;
+            }
+            counted += 1;
+            if counted == TRIES {
+                break;
+            }
+        }
         let _ = munmap(start, page);
-        counted
+        counted == TRIES
     }
 });
 

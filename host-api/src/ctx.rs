@@ -132,6 +132,12 @@ impl Ctx {
         }
     }
 
+    /// Lets others have the processor, if whoever runs the call says so; what that took is
+    /// not of the call's time.
+    pub fn give_way(&mut self) {
+        self.deadline += self.events.give_way();
+    }
+
     /// The handler is loaded, and its call begins: from here on a deterministic call has
     /// the same clock and randomness, whether the handler was loaded here or in a snapshot.
     pub fn begin_call(&mut self) {
@@ -178,12 +184,16 @@ impl Ctx {
             return Ok(());
         }
         let wake = Instant::now().checked_add(duration).unwrap_or(self.deadline);
-        if self.cancel.sleep_until(wake.min(self.deadline)) {
+        self.events.rest();
+        let cancelled = self.cancel.sleep_until(wake.min(self.deadline));
+        let waited = self.events.wake();
+        if cancelled {
             return Err(wasmtime::Error::new(HostStop::Cancelled));
         }
         if wake >= self.deadline {
             return Err(wasmtime::Error::new(HostStop::Timeout));
         }
+        self.deadline += waited;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -185,6 +186,20 @@ pub trait Events: Send + Sync {
     fn log(&self, entry: &LogEntry);
     /// `fraction` lies within 0 and 1.
     fn progress(&self, fraction: f64, message: &str);
+
+    /// Asked every few milliseconds of a run that computes, on its thread: may wait, so that
+    /// others have the processor. Answers how long it waited, which is not the run's time.
+    fn give_way(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The run sleeps and needs no processor, until `wake`.
+    fn rest(&self) {}
+
+    /// The run goes on: may wait for the processor, and answers for how long, as `give_way`.
+    fn wake(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Hears nothing.

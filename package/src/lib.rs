@@ -13,6 +13,7 @@ pub mod dependencies;
 mod diagnosis;
 mod engine;
 pub mod manifest;
+pub mod packed;
 pub mod prepare;
 pub mod problem;
 pub mod schema;

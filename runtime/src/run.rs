@@ -211,9 +211,13 @@ pub fn new_store(
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_epoch_deadline(EPOCHS);
-    store.epoch_deadline_callback(|store| match store.data().ctx.stop() {
-        Some(stop) => Err(wasmtime::Error::new(stop)),
-        None => Ok(UpdateDeadline::Continue(EPOCHS)),
+    store.epoch_deadline_callback(|mut store| {
+        let ctx = &mut store.data_mut().ctx;
+        if let Some(stop) = ctx.stop() {
+            return Err(wasmtime::Error::new(stop));
+        }
+        ctx.give_way();
+        Ok(UpdateDeadline::Continue(EPOCHS))
     });
     if metering == Metering::Metered {
         fill_up(&mut store, job.limits)?;

@@ -101,6 +101,11 @@ pub fn read_zip(bytes: &[u8]) -> Result<Archive, PackageError> {
     Ok(Archive { tree: zipped::read(bytes)?.into(), script: None })
 }
 
+/// Writes a package's files as a ZIP.
+pub fn write_zip(tree: &Tree) -> std::io::Result<Vec<u8>> {
+    zipped::write(tree)
+}
+
 /// Reads a bare script with a `calculate` function.
 pub fn read_script(name: &str, bytes: &[u8]) -> Result<Archive, PackageError> {
     if bytes.len() as u64 > MAX_PACKED_BYTES {

@@ -25,6 +25,20 @@ struct Entry {
     name: String,
 }
 
+/// Writes a tree as a ZIP: the same tree, the same bytes.
+pub fn write(tree: &Tree) -> std::io::Result<Vec<u8>> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    for (path, bytes) in tree.files() {
+        archive.start_file(path, options)?;
+        std::io::Write::write_all(&mut archive, bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
+
 pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
     if bytes.len() as u64 > MAX_PACKED_BYTES {
         return Err(too_large_packed());

@@ -11,7 +11,7 @@ use model::Tree;
 use walkdir::WalkDir;
 
 use super::requirements::normalised;
-use super::vendored::{Distribution, Vendored, packed, unpacked};
+use super::vendored::{Distribution, Vendored};
 use super::{DependencyError, Lock, PLATFORM, PYTHON_VERSION, Resolver, cache, lock, uv};
 use crate::problem::{Problem, Step};
 
@@ -29,14 +29,16 @@ pub fn vendor(resolver: &Resolver, lock: &Lock) -> Result<Vendored, DependencyEr
         return Ok(Vendored::default());
     }
     let requirements = lock.to_requirements();
-    let key = cache::key("deps", &["1", &requirements, PYTHON_VERSION, PLATFORM]);
+    let key = cache::key("deps", &["2", &requirements, PYTHON_VERSION, PLATFORM]);
     let folder = resolver.cache.as_deref();
-    if let Some(vendored) = cache::read(folder, &key).and_then(unpacked) {
+    if let Some(vendored) =
+        cache::read(folder, &key).and_then(|entry| Vendored::from_bytes(entry.bytes, entry.start))
+    {
         return Ok(vendored);
     }
     let vendored = install(resolver, lock, &requirements)?;
     if folder.is_some() {
-        cache::write(folder, &key, &packed(&vendored));
+        cache::write(folder, &key, &vendored.to_bytes());
     }
     Ok(vendored)
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::Tree;
-use model::files::FileBytes;
 use serde::{Deserialize, Serialize};
 
-use super::cache;
+use crate::packed;
 
 /// One installed package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,48 +82,28 @@ impl Vendored {
     }
 }
 
-/// What a cache entry says before the files' bytes.
+/// What stands before the files.
 #[derive(Serialize, Deserialize)]
-struct Index {
+struct Header {
     distributions: Vec<Distribution>,
-    /// Paths and lengths, in the order of the bytes.
-    files: Vec<(String, usize)>,
+    unavailable: BTreeSet<String>,
 }
 
-pub fn packed(vendored: &Vendored) -> Vec<u8> {
-    let files = vendored.tree.files();
-    let index = Index {
-        distributions: vendored.distributions.clone(),
-        files: files.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect(),
-    };
-    let index = serde_json::to_vec(&index).unwrap_or_default();
-    let mut packed = (index.len() as u64).to_le_bytes().to_vec();
-    packed.extend(index);
-    for (_, bytes) in files {
-        packed.extend_from_slice(bytes);
+impl Vendored {
+    /// As it is kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let header = Header {
+            distributions: self.distributions.clone(),
+            unavailable: self.unavailable.clone(),
+        };
+        packed::pack(&header, &self.tree)
     }
-    packed
-}
 
-/// The files share the entry's one buffer.
-pub fn unpacked(entry: cache::Entry) -> Option<Vendored> {
-    let (length, rest) = entry.content().split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    let index: Index = serde_json::from_slice(rest.get(..length)?).ok()?;
-    let mut at = entry.start + 8 + length;
-    let buffer: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(entry.bytes);
-    let whole = (*buffer).as_ref().len();
-    let mut tree = Tree::new();
-    for (path, length) in index.files {
-        let end = at.checked_add(length).filter(|end| *end <= whole)?;
-        tree.insert(&path, FileBytes::slice(buffer.clone(), at, end)).ok()?;
-        at = end;
+    /// What was kept, from `start` on; nothing if it is not whole.
+    pub fn from_bytes(bytes: Vec<u8>, start: usize) -> Option<Self> {
+        let (Header { distributions, unavailable }, tree) = packed::unpack(bytes, start)?;
+        Some(Self { tree: tree.into(), distributions, unavailable })
     }
-    Some(Vendored {
-        tree: tree.into(),
-        distributions: index.distributions,
-        unavailable: BTreeSet::new(),
-    })
 }
 
 #[cfg(test)]
@@ -166,16 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn entries_unpack_to_what_was_packed() {
-        let deps = vendored();
-        let bytes = packed(&deps);
-        let again = unpacked(cache::Entry { bytes: bytes.clone(), start: 0 }).unwrap();
+    fn what_was_kept_comes_back() {
+        let mut deps = vendored();
+        deps.take_out(&BTreeSet::from(["numpy".to_owned()]));
+        let again = Vendored::from_bytes(deps.to_bytes(), 0).unwrap();
         assert_eq!((again.tree, again.distributions), (deps.tree, deps.distributions));
-        for cut in 0..bytes.len() {
-            assert!(
-                unpacked(cache::Entry { bytes: bytes[..cut].to_vec(), start: 0 }).is_none(),
-                "{cut}"
-            );
-        }
+        assert_eq!(again.unavailable, deps.unavailable);
     }
 }

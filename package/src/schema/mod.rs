@@ -8,6 +8,7 @@ mod compare;
 mod complexity;
 mod defaults;
 mod explain;
+mod files;
 mod keywords;
 mod words;
 
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 pub use compare::{Mismatch, compare};
 pub use complexity::{MAX_IN_PLACE, MAX_STEPS};
 pub(crate) use explain::{Explained, explain};
+pub use files::{file_keys, resolved};
 
 /// Most violations reported of one value.
 pub const MAX_VIOLATIONS: usize = 1_000;

@@ -59,7 +59,7 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
         known.engine_reason = Some("`--engine sandbox` asks for it".to_owned());
     }
     let inputs = function.inputs_schema.accept(inputs).map_err(inputs::invalid)?;
-    let keys = inputs::file_keys(&inputs, function.inputs_schema.value());
+    let keys = package::schema::file_keys(&inputs, function.inputs_schema.value());
     let files = FolderFiles::new(session.args.files.as_deref(), &keys, &session.args.package)
         .map_err(inputs::invalid)?;
     if let Some(stop) = session.engine_missing(function) {

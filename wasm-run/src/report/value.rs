@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::human::{GREEN, RED, YELLOW, clean, clean_line};
 use super::table::{Cell, Row, Table};
-use crate::inputs::resolved;
+use package::schema::resolved;
 
 const SIGNIFICANT_DIGITS: i32 = 6;
 /// Longest list that is written on one line, in columns.

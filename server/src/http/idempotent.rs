@@ -1,0 +1,129 @@
+//! `Idempotency-Key`: the same request again is answered as the first was, and makes nothing
+//! a second time.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::hash;
+use crate::identity::Caller;
+use crate::problem::Problem;
+use crate::store::{Answer, KeyState, new_id};
+
+const HEADER: &str = "idempotency-key";
+const MAX_KEY_BYTES: usize = 255;
+/// Headers of an answer that are given again.
+const KEPT: [&str; 4] = ["content-type", "location", "etag", "preference-applied"];
+/// Larger answers are not kept: the request is refused a second time.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// The request's key, if it has one.
+pub struct Key(Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(HEADER) else { return Ok(Self(None)) };
+        let key = value.to_str().ok().filter(|key| {
+            !key.is_empty()
+                && key.len() <= MAX_KEY_BYTES
+                && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        });
+        match key {
+            Some(key) => Ok(Self(Some(key.to_owned()))),
+            None => Err(Problem::bad_request(format!(
+                "`Idempotency-Key` has to be 1 to {MAX_KEY_BYTES} printable ASCII characters"
+            ))),
+        }
+    }
+}
+
+/// Does what makes something, once for a key. `make` is given the id of what it makes; with
+/// an id that is there already, it makes nothing and answers with what is there.
+///
+/// `request`: what tells requests apart, such as the route and a hash of the body.
+pub async fn once<'a>(
+    app: &'a Arc<App>,
+    caller: &'a Caller,
+    key: Key,
+    request: &[&[u8]],
+    make: impl FnOnce(Uuid) -> BoxFuture<'a, Result<Response, Problem>>,
+) -> Result<Response, Problem> {
+    let Key(Some(key)) = key else { return make(new_id()).await };
+    let fingerprint = hash::sha256(request);
+    let (account, now) = (caller.id(), app.clock.now());
+    let begun =
+        app.store.begin_key(account, &key, fingerprint, new_id(), app.process, now).await?;
+    let id = match begun {
+        KeyState::Begun { resource } => resource,
+        KeyState::Answered(answer) => return again(answer),
+        KeyState::Different => {
+            return Err(Problem::invalid(
+                "idempotency-key-reused",
+                "this `Idempotency-Key` was used with another request",
+            ));
+        }
+        KeyState::UnderWay { resource, holder } => {
+            // A process that is gone left it: what it made, if it made it, is under this id.
+            let is_ours = holder == app.process
+                || !app.store.take_over_key(account, &key, holder, app.process).await?;
+            if is_ours {
+                return Err(Problem::conflict(
+                    "a request with this `Idempotency-Key` is under way; try again",
+                )
+                .retry_after(1));
+            }
+            resource
+        }
+    };
+    let made = make(id).await;
+    match made {
+        // Nothing was made: the request may be sent again, corrected or later.
+        Err(problem) => {
+            app.store.release_key(account, &key).await?;
+            Err(problem)
+        }
+        Ok(response) => {
+            let (parts, body) = response.into_parts();
+            let bytes = axum::body::to_bytes(body, MAX_ANSWER_BYTES)
+                .await
+                .map_err(|error| Problem::internal(&error))?;
+            let kept = KEPT.iter().filter_map(|name| {
+                let value = parts.headers.get(*name)?.to_str().ok()?;
+                Some(((*name).to_owned(), value.to_owned()))
+            });
+            let answer = Answer {
+                status: parts.status.as_u16(),
+                headers: kept.collect(),
+                body: String::from_utf8_lossy(&bytes).into_owned(),
+            };
+            app.store.answer_key(account, &key, answer).await?;
+            Ok(Response::from_parts(parts, Body::from(bytes)))
+        }
+    }
+}
+
+fn again(answer: Answer) -> Result<Response, Problem> {
+    let status = StatusCode::from_u16(answer.status).map_err(|error| Problem::internal(&error))?;
+    let mut response = (status, answer.body).into_response();
+    response.headers_mut().remove("content-type");
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name), HeaderValue::from_str(&value))
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}

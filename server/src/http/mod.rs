@@ -1,0 +1,14 @@
+//! HTTP around the controllers: request ids, problem documents, strict bodies and queries.
+
+mod body;
+mod cursor;
+mod idempotent;
+mod prefer;
+mod request;
+pub mod sse;
+
+pub use body::{Json, RawBody, cut_off, is_json, parsed, read_bounded, slow, typed};
+pub use cursor::{List, ListQuery, Listed, has_etag, page};
+pub use idempotent::{Key, once};
+pub use prefer::Wait;
+pub use request::{Address, Path, Plain, Query, RequestId, wrap};

@@ -1,0 +1,131 @@
+//! Server-sent events out of the database: they resume where `Last-Event-ID` says, on any
+//! server, and end after the last one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::store::{Event, StoreError};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What another process writes rings no bell here.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// What a browser waits before it connects again.
+const RETRY: Duration = Duration::from_secs(2);
+const AT_ONCE: usize = 200;
+
+/// What is followed.
+#[async_trait]
+pub trait Subject: Send + Sync + 'static {
+    /// Whether nothing can follow any more.
+    async fn is_over(&self, app: &App) -> Result<bool, StoreError>;
+
+    /// An event's data as it is sent.
+    async fn data(&self, app: &App, event: &Event) -> serde_json::Value;
+}
+
+/// The number after which to begin: the header's, or the one in the query for those who
+/// cannot send headers.
+pub fn last_event_id(headers: &HeaderMap, query: Option<u64>) -> Result<u64, Problem> {
+    match headers.get("last-event-id") {
+        None => Ok(query.unwrap_or(0)),
+        Some(value) => {
+            let text = value.to_str().ok().map(str::trim);
+            match text.map(str::parse) {
+                Some(Ok(number)) => Ok(number),
+                // A browser that has none sends an empty one.
+                _ if text == Some("") => Ok(query.unwrap_or(0)),
+                _ => Err(Problem::bad_request("`Last-Event-ID` is not an event's number")),
+            }
+        }
+    }
+}
+
+/// Streams the events of a subject from a number on.
+pub fn follow(
+    app: Arc<App>,
+    id: Uuid,
+    after: u64,
+    subject: impl Subject,
+) -> Result<Response, Problem> {
+    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
+        Problem::unavailable("too many event streams are open; try again").retry_after(5)
+    })?;
+    let ear = app.signals.listen(id);
+    let state = State { app, id, after, subject, ear, pending: Vec::new(), over: false, _permit: permit };
+    let events = stream::unfold(Some(state), |state| async move {
+        let mut state = state?;
+        match state.next().await {
+            Ok(Some(event)) => Some((Ok::<_, Infallible>(event), Some(state))),
+            Ok(None) => None,
+            // The client comes again, with the number of the last one that it has.
+            Err(error) => {
+                tracing::warn!(%error, "an event stream was cut");
+                None
+            }
+        }
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("ping");
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+struct State<S> {
+    app: Arc<App>,
+    id: Uuid,
+    after: u64,
+    subject: S,
+    ear: crate::tasks::Ear,
+    /// Read, and not sent yet; the next one last.
+    pending: Vec<Event>,
+    over: bool,
+    /// Given back with the stream.
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl<S: Subject> State<S> {
+    async fn next(&mut self) -> Result<Option<sse::Event>, StoreError> {
+        loop {
+            if let Some(event) = self.pending.pop() {
+                self.after = event.number;
+                let data = self.subject.data(&self.app, &event).await;
+                let data = json!({"at": event.at, "data": data});
+                let sent = sse::Event::default()
+                    .id(event.number.to_string())
+                    .event(event.kind.as_str())
+                    .retry(RETRY)
+                    .data(data.to_string());
+                return Ok(Some(sent));
+            }
+            if self.over {
+                return Ok(None);
+            }
+            // Looked at before the events are read, so that none is missed at the end.
+            let over = self.subject.is_over(&self.app).await?;
+            let mut events = self.app.store.events(self.id, self.after, AT_ONCE).await?;
+            if events.is_empty() {
+                if over || self.app.dispatcher.is_stopping() {
+                    self.over = true;
+                    continue;
+                }
+                let _ = tokio::time::timeout(LOOK_AGAIN, self.ear.rung()).await;
+                continue;
+            }
+            events.reverse();
+            self.pending = events;
+        }
+    }
+}

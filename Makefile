@@ -18,16 +18,18 @@ setup: ## install what building and testing need
 build: setup ## build everything
 	$(CARGO) build --workspace
 
-run: build ## build, and run an example function
-	target/debug/wasm-run examples/calcul-contrainte-vis --inputs '{"force": 5000, "section": 25}'
+run: build ## build, and start the server with the examples deployed
+	tools/run
 
 test: build ## run all tests
 	$(TOOLS)/bin/python -m pytest -q python-wasm/tests_native
 	MECAPY_CACHE_DIR=$(TEST_CACHE) tools/test-rust
+	MECAPY_CACHE_DIR=$(TEST_CACHE) $(TOOLS)/bin/python -m pytest -q tests/server
 
 check: setup ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-bench: build ## measure the sandbox beside native Python
+bench: build ## measure the sandbox beside native Python, and the server
 	MECAPY_CACHE_DIR=$(TEST_CACHE) target/debug/bench
+	MECAPY_CACHE_DIR=$(TEST_CACHE) $(TOOLS)/bin/python tests/server/bench.py

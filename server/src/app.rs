@@ -15,6 +15,14 @@ use crate::store::Store;
 use crate::tasks::{Dispatcher, Signals};
 use crate::webhook;
 
+/// Bytes of archives that are in memory at a time, while they are uploaded and until they
+/// are read; others are told to come again.
+const ARCHIVE_ROOM: usize = 256 * 1024 * 1024;
+pub const ROOM_UNIT: usize = 64 * 1024;
+/// Bodies above `http::LARGE_BODY_BYTES` that are read and parsed at a time: parsed, JSON
+/// takes many times its size.
+const LARGE_BODIES: usize = 8;
+
 /// What runs functions.
 #[derive(Clone)]
 pub struct Engines {
@@ -53,6 +61,10 @@ pub struct App {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Event streams that may still be opened.
     pub streams: Arc<tokio::sync::Semaphore>,
+    /// Archives in memory, in units of `ROOM_UNIT`.
+    pub archive_room: Arc<tokio::sync::Semaphore>,
+    /// Large JSON bodies that are read and parsed at a time.
+    pub large_bodies: Arc<tokio::sync::Semaphore>,
     /// Names this process: of idempotency keys, and as a worker.
     pub process: uuid::Uuid,
     /// Signs links to files.
@@ -91,6 +103,8 @@ impl App {
         });
         Ok(Arc::new(Self {
             authenticator: Authenticator::new(store.clone(), clock.clone(), &config.quotas),
+            archive_room: Arc::new(tokio::sync::Semaphore::new(ARCHIVE_ROOM / ROOM_UNIT)),
+            large_bodies: Arc::new(tokio::sync::Semaphore::new(LARGE_BODIES)),
             streams: Arc::new(tokio::sync::Semaphore::new(config.limits.sse_streams)),
             webhooks: webhook::Sender::new(policy)?,
             link_key: sealing.derive("links to files"),

@@ -47,7 +47,7 @@ pub async fn deploy(app: &Arc<App>, folder: &Path) -> anyhow::Result<Vec<String>
             tenant: TENANT.to_owned(),
             account: account.id,
             is_admin: true,
-            source: Source::Archive { name: "package.zip".to_owned(), bytes: bytes.into() },
+            source: Source::Archive { name: "package.zip".to_owned(), bytes: bytes.into(), room: None },
             visibility: None,
         };
         if let Err(problem) = app.deploys.begin(order).await {

@@ -44,6 +44,7 @@ pub fn complete(document: utoipa::openapi::OpenApi) -> Value {
     });
     document["security"] = json!([{"token": []}]);
     document["components"]["schemas"]["Problem"] = problem_schema();
+    document["components"]["schemas"]["ArchiveForm"]["additionalProperties"] = json!(false);
     if let Some(paths) = document["paths"].as_object_mut() {
         for operations in paths.values_mut().filter_map(Value::as_object_mut) {
             for (method, operation) in operations {
@@ -55,6 +56,14 @@ pub fn complete(document: utoipa::openapi::OpenApi) -> Value {
 }
 
 fn add_common(method: &str, operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        tighten(parameter);
+    }
+    // An empty file is a file.
+    if matches!(operation["operationId"].as_str(), Some("upload_file" | "upload_signed")) {
+        operation["requestBody"]["required"] = json!(false);
+    }
     // `security: [{}]` is how a route says that it needs no token.
     let open = operation["security"]
         .as_array()
@@ -86,6 +95,24 @@ fn add_common(method: &str, operation: &mut Value) {
                     "schema": {"type": "string"}}));
             }
         }
+    }
+}
+
+/// A parameter that is there is not null; and what an idempotency key is.
+fn tighten(parameter: &mut Value) {
+    if let Some(types) = parameter["schema"]["type"].as_array() {
+        let only = types.iter().find(|one| *one != "null").cloned();
+        parameter["schema"]["type"] = only.unwrap_or_else(|| json!("string"));
+    }
+    if let Some(choices) = parameter["schema"]["oneOf"].as_array() {
+        let null = json!({"type": "null"});
+        if let Some(only) = choices.iter().find(|one| **one != null).cloned() {
+            parameter["schema"] = only;
+        }
+    }
+    if parameter["name"] == "Idempotency-Key" {
+        parameter["schema"] =
+            json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
     }
 }
 

@@ -12,6 +12,9 @@ use crate::blobs::BlobError;
 use crate::callable::CallableError;
 use crate::store::StoreError;
 
+/// What a store says of a key that no page of the list ended with.
+const CURSOR: &str = "the cursor is not valid";
+
 /// What a problem's `type` begins with; the slug follows.
 pub const TYPE_PREFIX: &str = "urn:mecapy:problem:";
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -224,6 +227,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::not_found("thing"),
+            StoreError::Conflict(message) if message == CURSOR => {
+                Self::invalid("invalid-query", "`cursor` is not one that this list answered")
+            }
             StoreError::Conflict(message) => Self::conflict(message),
             StoreError::Refused(refused) => Self::conflict(refused.to_string()),
             StoreError::Full => Self::full(),

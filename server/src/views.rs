@@ -55,14 +55,18 @@ pub struct FailureView {
     pub violations: Vec<ViolationView>,
 }
 
-impl From<&Failure> for FailureView {
-    fn from(failure: &Failure) -> Self {
-        Self {
+impl FailureView {
+    /// Why a task failed, if it did. A traceback has lines of the source: it is not shown
+    /// to who may call another tenant's function.
+    pub fn of(task: &Task) -> Option<Self> {
+        let failure: &Failure = task.error.as_ref()?;
+        let is_own = task.function.as_ref().is_none_or(|name| name.tenant == task.tenant);
+        Some(Self {
             kind: failure.kind.as_str().to_owned(),
             message: failure.message.clone(),
-            traceback: failure.traceback.clone(),
+            traceback: failure.traceback.clone().filter(|_| is_own),
             violations: failure.violations.iter().map(ViolationView::from).collect(),
-        }
+        })
     }
 }
 
@@ -252,7 +256,7 @@ impl TaskView {
             finished_at: task.finished_at,
             result,
             result_bytes: task.result_bytes,
-            error: task.error.as_ref().map(FailureView::from),
+            error: FailureView::of(task),
             warnings: task.warnings.iter().map(WarningView::from).collect(),
             usage: task.usage.as_ref().map(UsageView::from),
             history: task.history.iter().map(AttemptView::from).collect(),
@@ -300,7 +304,8 @@ pub struct FunctionView {
     pub snapshot: bool,
     pub no_snapshot: Option<String>,
     pub warnings: Vec<String>,
-    pub owner: Uuid,
+    /// Who deployed it first; not told to other tenants.
+    pub owner: Option<Uuid>,
     pub created_at: Time,
     pub deployed_at: Time,
 }
@@ -308,11 +313,8 @@ pub struct FunctionView {
 impl FunctionView {
     pub fn new(caller: &Caller, found: &Function) -> Self {
         let (release, function) = (&found.release, &found.function);
-        let id = if found.name.tenant == caller.tenant() {
-            found.name.id.clone()
-        } else {
-            found.name.to_string()
-        };
+        let is_own = found.name.tenant == caller.tenant();
+        let id = if is_own { found.name.id.clone() } else { found.name.to_string() };
         let warnings = release.warnings.iter().chain(&function.warnings).cloned().collect();
         Self {
             id,
@@ -333,7 +335,7 @@ impl FunctionView {
             snapshot: function.snapshot.is_some(),
             no_snapshot: function.no_snapshot.clone(),
             warnings,
-            owner: found.owner,
+            owner: is_own.then_some(found.owner),
             created_at: found.created_at,
             deployed_at: found.deployed_at,
         }
@@ -348,7 +350,8 @@ pub struct VersionView {
     /// SHA-256 of the package's content.
     pub checksum: String,
     pub released_at: Time,
-    pub released_by: Uuid,
+    /// Not told to other tenants, as are lock, report, origin and source.
+    pub released_by: Option<Uuid>,
     pub changelog: Option<String>,
     /// Author names and addresses.
     pub authors: Value,
@@ -358,24 +361,27 @@ pub struct VersionView {
     pub report: Value,
     /// Repository, reference and commit, if it came from one.
     pub origin: Option<Value>,
-    pub source_url: String,
+    pub source_url: Option<String>,
 }
 
 impl VersionView {
     pub fn new(caller: &Caller, found: &Function) -> Self {
         let function = FunctionView::new(caller, found);
         let release = &found.release;
-        let id = function.id.replace('/', "%2F");
+        let is_own = found.name.tenant == caller.tenant();
+        let source_url =
+            format!("/api/functions/{}/versions/{}/source", function.id, release.version);
+        let own = |value: &Value| if is_own { value.clone() } else { Value::Null };
         Self {
-            source_url: format!("/api/functions/{id}/versions/{}/source", release.version),
+            source_url: is_own.then_some(source_url),
             checksum: release.checksum.clone(),
             released_at: release.created_at,
-            released_by: release.created_by,
+            released_by: is_own.then_some(release.created_by),
             changelog: release.changelog.clone(),
             authors: serde_json::to_value(&release.authors).unwrap_or_default(),
-            lock: release.lock.clone(),
-            report: release.report.clone(),
-            origin: release.origin.clone(),
+            lock: own(&release.lock),
+            report: own(&release.report),
+            origin: release.origin.clone().filter(|_| is_own),
             function,
         }
     }

@@ -8,7 +8,7 @@ use mecapy_tests::repository;
 use serde_json::Value;
 
 /// Each crate, and those of ours that it may depend on. A new crate has to be added here.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("mecapy-model", &[]),
     ("mecapy-package", &["mecapy-model"]),
     ("mecapy-host-api", &["mecapy-model"]),
@@ -19,6 +19,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
         &["mecapy-component-fuse", "mecapy-host-api", "mecapy-model", "mecapy-python-wasm"],
     ),
     ("wasm-run", EVERYTHING),
+    // It is wired together in two modules of the program; see below.
+    ("mecapy-server", &["mecapy-model", "mecapy-package", "mecapy-runtime"]),
     ("mecapy-tests", EVERYTHING),
 ];
 
@@ -89,6 +91,25 @@ fn wasmtime_is_known_to_two_crates() {
             assert!(fine, "{name} depends on {dependency} ({kind})");
         }
     }
+}
+
+/// The server's library knows engines by their seam: only the program names one.
+#[test]
+fn the_server_names_an_engine_where_it_is_wired() {
+    const WIRED: [&str; 1] = ["server/src/wiring.rs"];
+    let mut found = BTreeSet::new();
+    for (file, text) in sources().into_iter().filter(|(file, _)| file.starts_with("server/")) {
+        if text.contains("use runtime::") || text.contains(" runtime::S") {
+            assert!(WIRED.contains(&file.as_str()), "{file} names the sandbox");
+            found.insert(file);
+        }
+        // Databases likewise: `Arc<dyn Store>` is all that the rest sees.
+        let may_know = file.starts_with("server/src/store/sqlite")
+            || file.starts_with("server/src/commands/")
+            || WIRED.contains(&file.as_str());
+        assert!(may_know || !text.contains("rusqlite::"), "{file} names the database's library");
+    }
+    assert_eq!(found.len(), WIRED.len());
 }
 
 #[test]

@@ -133,7 +133,7 @@ section! {
     pub struct Quotas in "quotas" {
         /// Calls a minute.
         calls_per_minute: Option<NonZeroU32> = Is("60000"), OrUnlimited(whole(1..=1_000_000_000));
-        /// Calls queued and running.
+        /// Calls that run at a time; queued ones wait until others have ended.
         concurrent_calls: Option<u64> = Is("1000"), OrUnlimited(whole(1..=1_000_000_000));
         /// CPU time a day.
         cpu_per_day as "cpu_seconds_per_day": Option<Duration> = Is("172800"),

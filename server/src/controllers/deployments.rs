@@ -11,13 +11,14 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::{List, ListQuery, Listed, Path, Query, sse};
+use crate::http::sse::{self, SseEvent};
+use crate::http::{List, ListQuery, Listed, Path, Query};
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
-use crate::store::{Event, Scope, StoreError};
+use crate::store::{Deployment, Event, Scope, StoreError};
 use crate::views::DeploymentView;
 
-/// Deploys, newest first.
+/// The caller's deploys, newest first; an administrator sees the tenant's.
 #[utoipa::path(get, path = "/api/deployments", tag = "deployments",
     operation_id = "list_deployments", params(ListQuery),
     responses((status = 200, description = "deploys", body = List<DeploymentView>)))]
@@ -27,7 +28,7 @@ pub async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Listed<DeploymentView>, Problem> {
     caller.may(Scope::Deploy)?;
-    let page = app.store.deployments(caller.tenant(), query.page()?).await?;
+    let page = app.store.deployments(caller.tenant(), caller.viewer(), query.page()?).await?;
     Ok(axum::Json(List::of(page, DeploymentView::from)))
 }
 
@@ -42,8 +43,7 @@ pub async fn show(
     Path(id): Path<Uuid>,
 ) -> Result<axum::Json<DeploymentView>, Problem> {
     caller.may(Scope::Deploy)?;
-    let deployment = app.store.deployment(caller.tenant(), id).await.named("deployment")?;
-    Ok(axum::Json(deployment.into()))
+    Ok(axum::Json(find(&app, &caller, id).await?.into()))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,7 +60,7 @@ pub struct EventsQuery {
     operation_id = "follow_deployment",
     params(("id" = Uuid, Path, description = "the deployment"), EventsQuery,
         ("Last-Event-ID" = Option<u64>, Header, description = "go on after this one")),
-    responses((status = 200, description = "server-sent events", body = String,
+    responses((status = 200, description = "server-sent events", body = SseEvent,
         content_type = "text/event-stream")))]
 pub async fn events(
     State(app): State<Arc<App>>,
@@ -70,10 +70,20 @@ pub async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Deploy)?;
-    app.store.deployment(caller.tenant(), id).await.named("deployment")?;
+    find(&app, &caller, id).await?;
     let after = sse::last_event_id(&headers, query.last_event_id)?;
     let subject = Followed { tenant: caller.tenant().to_owned(), id };
     sse::follow(app, id, after, subject)
+}
+
+/// The caller's own, or, for an administrator, any of the tenant: what is deployed may be
+/// private.
+async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Deployment, Problem> {
+    let deployment = app.store.deployment(caller.tenant(), id).await.named("deployment")?;
+    if caller.viewer().is_some_and(|viewer| viewer != deployment.account) {
+        return Err(Problem::not_found("deployment"));
+    }
+    Ok(deployment)
 }
 
 struct Followed {

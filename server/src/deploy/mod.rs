@@ -24,7 +24,9 @@ use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::problem::Problem;
-use crate::store::{Deployment, DeploymentState, Store, StoreError, Visibility};
+use crate::store::{
+    Deployment, DeploymentState, EventKind, NewEvent, Store, StoreError, Visibility,
+};
 use crate::tasks::Signals;
 use build::{Built, Failed};
 use log::Log;
@@ -155,6 +157,8 @@ impl Deploys {
         let ids: Vec<&str> = built.functions.iter().map(|one| one.id.as_str()).collect();
         deployment.state = DeploymentState::Succeeded;
         deployment.finished_at = Some(now);
+        let mut with_end = events.clone();
+        with_end.push(end(&deployment, None));
         let document = &mut deployment.document;
         document["package"] = json!(built.release.package);
         document["version"] = json!(built.release.version);
@@ -172,7 +176,7 @@ impl Deploys {
         let finished = self
             .wiring
             .store
-            .finish_deployment(publication, deployment.clone(), events.clone())
+            .finish_deployment(publication, deployment.clone(), with_end)
             .await;
         match finished {
             Ok(_) => {
@@ -196,12 +200,13 @@ impl Deploys {
         &self,
         deployment: &mut Deployment,
         failed: Failed,
-        events: Vec<crate::store::NewEvent>,
+        mut events: Vec<NewEvent>,
     ) -> Result<(), StoreError> {
         metrics::counter!("mecapy_deploys_total", "state" => "failed").increment(1);
         deployment.state = DeploymentState::Failed;
         deployment.finished_at = Some(self.wiring.clock.now());
         deployment.document["error"] = failed.to_json();
+        events.push(end(deployment, Some(&failed)));
         let mut wait = std::time::Duration::from_millis(50);
         loop {
             let written =
@@ -238,4 +243,14 @@ impl Deploys {
     pub fn stop(&self) {
         self.cancel.cancel();
     }
+}
+
+/// The last event of a deploy.
+fn end(deployment: &Deployment, failed: Option<&Failed>) -> NewEvent {
+    let mut data = json!({"state": deployment.state.as_str()});
+    if let Some(failed) = failed {
+        data["error"] = failed.to_json();
+    }
+    let at = deployment.finished_at.unwrap_or(deployment.created_at);
+    NewEvent { kind: EventKind::Status, at, data }
 }

@@ -26,7 +26,12 @@ pub struct Code {
 }
 
 pub enum Source {
-    Archive { name: String, bytes: Bytes },
+    Archive {
+        name: String,
+        bytes: Bytes,
+        /// The memory that it has until it is read.
+        room: Option<tokio::sync::OwnedSemaphorePermit>,
+    },
     Git(GitRequest),
     Code(Code),
 }
@@ -41,7 +46,7 @@ impl Source {
     /// For whoever follows the deploy: without secrets.
     pub fn describe(&self) -> Value {
         match self {
-            Self::Archive { name, bytes } => {
+            Self::Archive { name, bytes, .. } => {
                 json!({"kind": "archive", "name": name, "bytes": bytes.len()})
             }
             Self::Git(request) => {
@@ -72,7 +77,7 @@ impl Source {
             _ => None,
         };
         match self {
-            Self::Archive { name, bytes } => {
+            Self::Archive { name, bytes, room: _room } => {
                 let archive = package::archive::read_bytes(&name, &bytes).map_err(Failed::from)?;
                 Ok(Fetched { archive, origin })
             }

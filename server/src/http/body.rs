@@ -1,13 +1,16 @@
 //! Request bodies: bounded, in time too, and JSON read strictly.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -39,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
             )));
         }
         let limit = app.config.limits.body_bytes;
-        let bytes = read_bounded(app, request.into_body(), limit).await?;
+        let (bytes, _room) = read_bounded(app, request.into_body(), limit).await?;
         let fingerprint = crate::hash::sha256(&[&bytes]);
         Ok(Self { value: parsed(&bytes)?, fingerprint })
     }
@@ -81,14 +84,39 @@ pub fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     let value = model::json::parse(text)
         .map_err(|error| Problem::bad_request(format!("the body is not valid JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(Problem::at("", "type", "the body has to be a JSON object"));
+    }
     typed(value)
 }
 
+/// As `parsed`, of a document that was read already.
 pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
         Problem::at(pointer, "type", error.into_inner().to_string())
     })
+}
+
+/// For `deserialize_with`: an object, where serde would take a list for a struct too.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(reader: D) -> Result<T, D::Error> {
+    match Value::deserialize(reader)? {
+        value @ Value::Object(_) => serde_json::from_value(value).map_err(D::Error::custom),
+        _ => Err(D::Error::custom("expected an object")),
+    }
+}
+
+/// As `object`, or null.
+pub fn object_or_null<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    match Value::deserialize(reader)? {
+        Value::Null => Ok(None),
+        value @ Value::Object(_) => {
+            serde_json::from_value(value).map(Some).map_err(D::Error::custom)
+        }
+        _ => Err(D::Error::custom("expected an object")),
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -107,8 +135,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-/// Reads a whole body of at most `limit` bytes, whose parts do not keep us waiting.
-pub async fn read_bounded(app: &App, body: Body, limit: usize) -> Result<Bytes, Problem> {
+/// Bodies up to this size are read without asking for room.
+pub const LARGE_BODY_BYTES: usize = 64 * 1024;
+/// How long a large body waits for room.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
+
+/// Reads a whole body of at most `limit` bytes, whose parts do not keep us waiting. A large
+/// one has room, which is to be kept until it is parsed.
+pub async fn read_bounded(
+    app: &App,
+    body: Body,
+    limit: usize,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
+    let mut room = None;
     let too_large = || Problem::too_large(format!("the body is larger than {limit} bytes"));
     let mut stream = body.into_data_stream();
     let mut whole = Vec::new();
@@ -124,6 +163,15 @@ pub async fn read_bounded(app: &App, body: Body, limit: usize) -> Result<Bytes, 
                 if so_far + part.len() > limit {
                     return Err(too_large());
                 }
+                if room.is_none() && so_far + part.len() > LARGE_BODY_BYTES {
+                    let asked = app.large_bodies.clone().acquire_owned();
+                    let given = tokio::time::timeout(ROOM_WAIT, asked).await;
+                    let Ok(Ok(permit)) = given else {
+                        let detail = "too many large requests at a time; try again";
+                        return Err(Problem::unavailable(detail).retry_after(2));
+                    };
+                    room = Some(permit);
+                }
                 // Nearly all bodies come in one part, which is not copied.
                 match first.take() {
                     None if whole.is_empty() => first = Some(part),
@@ -136,7 +184,7 @@ pub async fn read_bounded(app: &App, body: Body, limit: usize) -> Result<Bytes, 
             }
         }
     }
-    Ok(first.unwrap_or_else(|| whole.into()))
+    Ok((first.unwrap_or_else(|| whole.into()), room))
 }
 
 pub fn slow() -> Problem {

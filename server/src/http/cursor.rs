@@ -72,6 +72,19 @@ impl<T> List<T> {
     }
 }
 
+/// Refuses texts of a query that are longer than the document says, in characters.
+pub fn bounded(texts: &[(&str, Option<&String>, usize)]) -> Result<(), Problem> {
+    for (name, text, most) in texts {
+        if text.is_some_and(|text| text.chars().count() > *most) {
+            return Err(Problem::invalid(
+                "invalid-query",
+                format!("`{name}` is longer than {most} characters"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the caller has this version of what it asks for already.
 pub fn has_etag(headers: &HeaderMap, etag: &str) -> bool {
     let given = headers.get(axum::http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());

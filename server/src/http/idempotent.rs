@@ -35,12 +35,12 @@ impl<S: Sync> FromRequestParts<S> for Key {
         let key = value.to_str().ok().filter(|key| {
             !key.is_empty()
                 && key.len() <= MAX_KEY_BYTES
-                && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+                && key.bytes().all(|byte| byte.is_ascii_graphic())
         });
         match key {
             Some(key) => Ok(Self(Some(key.to_owned()))),
             None => Err(Problem::bad_request(format!(
-                "`Idempotency-Key` has to be 1 to {MAX_KEY_BYTES} printable ASCII characters"
+                "`Idempotency-Key` has to be 1 to {MAX_KEY_BYTES} printable ASCII characters, no spaces"
             ))),
         }
     }

@@ -7,8 +7,8 @@ mod prefer;
 mod request;
 pub mod sse;
 
-pub use body::{Json, RawBody, cut_off, is_json, parsed, read_bounded, slow, typed};
-pub use cursor::{List, ListQuery, Listed, has_etag, page};
+pub use body::{Json, LARGE_BODY_BYTES, RawBody, cut_off, is_json, object, object_or_null, parsed, read_bounded, slow, typed};
+pub use cursor::{List, ListQuery, Listed, bounded, has_etag, page};
 pub use idempotent::{Key, once};
 pub use prefer::Wait;
 pub use request::{Address, Path, Plain, Query, RequestId, wrap};

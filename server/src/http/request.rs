@@ -2,13 +2,19 @@
 //! answer passes.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use http_body::{Body as _, Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -50,6 +56,7 @@ async fn finish(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(RequestId(id.clone()));
+    let read = if request.version() < Version::HTTP_2 { watched(&mut request) } else { None };
     let began = std::time::Instant::now();
     let mut response = next.run(request).await;
     let status = response.status();
@@ -74,6 +81,11 @@ async fn finish(mut request: Request, next: Next) -> Response {
     .record(took.as_secs_f64());
     tracing::debug!(%method, %path, status = response.status().as_u16(), request_id = %id,
         took_ms = took.as_secs_f64() * 1e3, "request");
+    // What is left of a body would be read as the next request: the connection ends, and
+    // says so.
+    if read.is_some_and(|read| !read.load(Ordering::Acquire)) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -83,6 +95,46 @@ async fn finish(mut request: Request, next: Next) -> Response {
         .or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Watches whether the request's body, if it has one, is read to its end.
+fn watched(request: &mut Request) -> Option<Arc<AtomicBool>> {
+    if request.body().is_end_stream() {
+        return None;
+    }
+    let read = Arc::new(AtomicBool::new(false));
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = Body::new(Watched { body, read: read.clone() });
+    Some(read)
+}
+
+struct Watched {
+    body: Body,
+    read: Arc<AtomicBool>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.read.store(true, Ordering::Release);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestId {

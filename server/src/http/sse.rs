@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -23,6 +25,19 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 200;
+
+/// A server-sent event.
+#[derive(Serialize, ToSchema)]
+pub struct SseEvent {
+    /// Its number, for `Last-Event-ID`.
+    pub id: String,
+    /// `status`, `step`, `progress`, `log` or `result`.
+    pub event: String,
+    /// Milliseconds to wait before connecting again.
+    pub retry: u64,
+    /// JSON: `{"at": time, "data": {...}}`.
+    pub data: String,
+}
 
 /// What is followed.
 #[async_trait]

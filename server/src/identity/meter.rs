@@ -14,7 +14,7 @@ use super::Caller;
 use crate::clock::Time;
 use crate::config;
 use crate::problem::Problem;
-use crate::store::{self, Store};
+use crate::store::{self, Account, Store, Tenant};
 
 /// How old a day's sum of processor time may be.
 const CPU_REMEMBERED: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub struct Meter {
 /// A call that is counted as under way until this is dropped.
 pub struct Held {
     meter: Arc<Meter>,
-    whose: [Whose; 2],
+    whose: Vec<Whose>,
 }
 
 impl Meter {
@@ -129,7 +129,7 @@ impl Meter {
         if counts.len() > MOST_COUNTED {
             counts.retain(|_, count| count.under_way > 0 || count.minute + 1 >= minute);
         }
-        let whose = owners.map(|(whose, ..)| whose);
+        let whose = Vec::from(owners.map(|(whose, ..)| whose));
         Ok(waits.then(|| Held { meter: self.clone(), whose }))
     }
 
@@ -163,7 +163,33 @@ impl Meter {
         Ok(())
     }
 
-    /// Tenants whose calls under way are as many as may be.
+    /// Counts a queued call that begins as under way; nothing if as many are as may be.
+    pub fn hold(self: &Arc<Self>, tenant: &Tenant, account: &Account) -> Option<Held> {
+        let owners = [
+            (Whose::Tenant(tenant.id.clone()), self.limits(&tenant.quotas)),
+            (Whose::Account(account.id), self.limits(&account.quotas)),
+        ];
+        let mut counts = self.counts.lock();
+        let is_full = owners.iter().any(|(whose, limits)| {
+            let under_way = counts.get(whose).map_or(0, |count| count.under_way);
+            limits.concurrent_calls.is_some_and(|limit| under_way >= limit)
+        });
+        if is_full {
+            return None;
+        }
+        let whose = Vec::from(owners.map(|(whose, _)| whose));
+        for one in &whose {
+            counts.entry(one.clone()).or_default().under_way += 1;
+        }
+        Some(Held { meter: self.clone(), whose })
+    }
+
+    /// Of a call that is not counted.
+    pub fn hold_nothing(self: &Arc<Self>) -> Option<Held> {
+        Some(Held { meter: self.clone(), whose: Vec::new() })
+    }
+
+    /// Calls under way.
     pub fn under_way(&self) -> u64 {
         let counts = self.counts.lock();
         let tenants = counts.iter().filter(|(whose, _)| matches!(whose, Whose::Tenant(_)));

@@ -59,8 +59,8 @@ pub trait DeploymentStore: Send + Sync {
     /// `Conflict` if there is one of that id.
     async fn create_deployment(&self, deployment: Deployment) -> Result<()>;
     async fn deployment(&self, tenant: &str, id: Uuid) -> Result<Deployment>;
-    /// Newest first.
-    async fn deployments(&self, tenant: &str, page: PageRequest) -> Result<Page<Deployment>>;
+    /// Newest first; of one account, or of all.
+    async fn deployments(&self, tenant: &str, account: Option<Uuid>, page: PageRequest) -> Result<Page<Deployment>>;
     /// Writes state, times and document, and appends events, unless it has ended
     /// (`Conflict`).
     async fn update_deployment(&self, deployment: Deployment, events: Vec<NewEvent>) -> Result<()>;

@@ -162,7 +162,8 @@ pub trait FunctionStore: Send + Sync {
     /// content is then the stored one's, but for what may be made anew (snapshots). Functions
     /// of the package that the release does not have stay as they are. `Conflict` if a
     /// function's id is of another package of the tenant (and not deleted), naming it, or if
-    /// it is private and another account's and `is_admin` is not set.
+    /// it is private and another account's and `is_admin` is not set; or if its visibility
+    /// would change, for another account than its owner without `is_admin`.
     /// Says whether the version is new.
     async fn publish(&self, publication: Publication) -> Result<bool>;
 
@@ -176,7 +177,8 @@ pub trait FunctionStore: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Function>>;
 
-    /// One function with a release. `Ok(None)` if it, or all that fits the query, is deleted.
+    /// One function with a release. `Ok(None)` if it, or all that fits the query, is deleted;
+    /// `NotFound` if there never was any.
     /// Who may see it is the caller's to check.
     async fn function(&self, name: &FunctionName, version: &VersionQuery)
     -> Result<Option<Function>>;

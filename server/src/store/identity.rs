@@ -92,15 +92,19 @@ impl Scopes {
 pub struct Quotas {
     /// Calls that may begin within a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1000000000)]
     pub calls_per_minute: Option<u32>,
     /// Calls that may be under way at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1000000000)]
     pub concurrent_calls: Option<u32>,
     /// Processor time of all calls of a day, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1000000000)]
     pub cpu_seconds_per_day: Option<u32>,
     /// Stored files, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 9007199254740992_i64)]
     pub storage_bytes: Option<u64>,
 }
 

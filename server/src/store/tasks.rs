@@ -234,9 +234,9 @@ pub trait TaskStore: Send + Sync {
 
     /// A completed task of the tenant with this cache key: its id.
     async fn cached(&self, tenant: &str, key: &[u8; 32]) -> Result<Option<Uuid>>;
-    /// Wall time of the function's runs that ended lately: the 95th percentile of at most 100,
-    /// in milliseconds, and of how many.
-    async fn recent_wall_ms(&self, name: &FunctionName) -> Result<(f64, u32)>;
+    /// Wall time of the tenant's runs of a function that ended lately: the 95th percentile of at
+    /// most 100, in milliseconds, and of how many.
+    async fn recent_wall_ms(&self, tenant: &str, name: &FunctionName) -> Result<(f64, u32)>;
     /// Calls, failures and wall times of a function of this tenant's callers: counts by final
     /// state.
     async fn function_stats(&self, tenant: &str, name: &FunctionName) -> Result<Vec<(TaskState, u64)>>;

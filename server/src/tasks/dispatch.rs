@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::task::{Event as TaskEvent, TaskState};
 use model::{CancelToken, Engine, ErrorKind, Executor};
@@ -24,10 +24,11 @@ use crate::callable::Callable;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::identity::Meter;
+use crate::identity::{Held, Meter};
 use crate::problem::Problem;
 use crate::store::{
-    Class, Finished, FunctionName, NewEvent, NewTask, Store, StoreError, Task, VersionQuery,
+    Account, Class, Finished, FunctionName, NewEvent, NewTask, Store, StoreError, Task, Tenant,
+    VersionQuery,
 };
 use crate::worker::gate::Gate;
 use crate::worker::gated::Gated;
@@ -41,6 +42,9 @@ const EARLY: Duration = Duration::from_millis(20);
 /// How often what a running call says is written.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 const HISTORY_REMEMBERED: Duration = Duration::from_secs(10);
+const OWNERS_REMEMBERED: Duration = Duration::from_secs(2);
+/// How long a tenant is passed over whose quota of calls at a time is used up.
+const PASSED_OVER: Duration = Duration::from_millis(200);
 
 /// What the dispatcher is made of.
 pub struct Wiring {
@@ -67,13 +71,18 @@ pub struct Dispatcher {
     pub(super) queue: Arc<dyn Queue>,
     pub(super) worker: String,
     /// 95th percentile and count of a function's recent runs.
-    pub(super) history: moka::sync::Cache<FunctionName, (f64, u32)>,
+    pub(super) history: moka::sync::Cache<(String, FunctionName), (f64, u32)>,
     gate: Arc<Gate>,
     places: Arc<Places>,
     pool: Pool,
     flights: Arc<Flights>,
     inline: moka::sync::Cache<[u8; 32], Arc<Inline>>,
     live: Mutex<HashMap<Uuid, Live>>,
+    meter: Arc<Meter>,
+    /// Accounts with their tenants, for their quotas.
+    owners: moka::future::Cache<Uuid, Arc<(Tenant, Account)>>,
+    /// Tenants with as many calls under way as may be, and until when they are passed over.
+    full: Mutex<HashMap<String, Instant>>,
     /// Rung when a task of this process has ended.
     idle: Notify,
     stopping: AtomicBool,
@@ -101,7 +110,7 @@ enum Carried {
 
 impl Dispatcher {
     pub fn start(wiring: Wiring) -> std::io::Result<Arc<Self>> {
-        let Wiring { config, clock, store, blobs, engines, catalog, signals, meter: _, spawn, worker } =
+        let Wiring { config, clock, store, blobs, engines, catalog, signals, meter, spawn, worker } =
             wiring;
         let settings = &config.worker;
         Ok(Arc::new(Self {
@@ -121,6 +130,11 @@ impl Dispatcher {
             live: Mutex::default(),
             idle: Notify::new(),
             stopping: AtomicBool::new(false),
+            owners: moka::future::Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(OWNERS_REMEMBERED)
+                .build(),
+            full: Mutex::default(),
             config,
             clock,
             store,
@@ -128,6 +142,7 @@ impl Dispatcher {
             engines,
             catalog,
             signals,
+            meter,
             worker,
         }))
     }
@@ -226,13 +241,14 @@ impl Dispatcher {
         self: &Arc<Self>,
         submission: Submission,
         wait: Duration,
+        held: Option<Held>,
     ) -> Result<Progress, Problem> {
         self.check_running()?;
         let (id, tenant) = (submission.new.task.id, submission.new.task.tenant.clone());
         let until = tokio::time::Instant::now() + wait;
         let (stored, was_stored) = oneshot::channel();
         // A task of its own, which nothing stops when the caller goes.
-        let carried = tokio::spawn(self.clone().carry(submission, stored));
+        let carried = tokio::spawn(self.clone().carry(submission, held, stored));
         let lost = |error: tokio::task::JoinError| Problem::internal(&error);
         tokio::pin!(carried);
         let carried = match tokio::time::timeout_at(until, &mut carried).await {
@@ -255,6 +271,7 @@ impl Dispatcher {
     async fn carry(
         self: Arc<Self>,
         mut submission: Submission,
+        held: Option<Held>,
         stored: oneshot::Sender<Box<Task>>,
     ) -> Result<Carried, Problem> {
         let _leader = match submission.new.task.cache_key {
@@ -267,6 +284,8 @@ impl Dispatcher {
             },
         };
         let Some(place) = self.places.try_take(Purpose::Waited) else {
+            // It counts as under way again when it is taken up.
+            drop(held);
             let new = self.queued(submission.new)?;
             let (task, class) = (new.task.clone(), new.task.class);
             self.store_queued(vec![new]).await?;
@@ -514,6 +533,23 @@ impl Dispatcher {
     /// Takes a queued task up. It is running and leased to this worker already.
     pub(super) async fn run_claimed(self: Arc<Self>, task: Task, place: Place) {
         let (id, fence) = (task.id, task.life.fence);
+        let held = match self.owner(&task).await {
+            Ok(owner) => self.meter.hold(&owner.0, &owner.1),
+            // A deleted account's task is run: it was accepted. So is one whose quotas do not
+            // answer: it is taken up already.
+            Err(error) => {
+                tracing::debug!(%id, %error, "the quotas of a task's account are not known");
+                self.meter.hold_nothing()
+            }
+        };
+        let Some(_held) = held else {
+            let until = Instant::now() + PASSED_OVER;
+            self.full.lock().insert(task.tenant.clone(), until);
+            if let Err(error) = self.store.hand_back(id, fence, self.clock.now()).await {
+                tracing::warn!(%id, %error, "a task was not handed back; its lease will end");
+            }
+            return;
+        };
         let live = self.enter(id);
         let sink = Arc::new(Sink::new(self.clock.clone()));
         self.signals.ring(id);
@@ -542,6 +578,23 @@ impl Dispatcher {
         };
         self.finish(id, fence, ran, &sink, &live).await;
         drop(leader);
+    }
+
+    async fn owner(&self, task: &Task) -> Result<Arc<(Tenant, Account)>, Arc<StoreError>> {
+        let look_up = async {
+            let tenant = self.store.tenant(&task.tenant).await?;
+            let account = self.store.account(&task.tenant, task.owner).await?;
+            Ok::<_, StoreError>(Arc::new((tenant, account)))
+        };
+        self.owners.try_get_with(task.owner, look_up).await
+    }
+
+    /// Tenants that have to wait until some of their calls have ended.
+    fn passed_over(&self) -> Vec<String> {
+        let mut full = self.full.lock();
+        let now = Instant::now();
+        full.retain(|_, until| now < *until);
+        full.keys().cloned().collect()
     }
 
     /// What a queued task is to run.
@@ -611,12 +664,14 @@ impl Dispatcher {
 
     /// Takes queued tasks up until the server stops.
     pub async fn take_up(self: Arc<Self>) {
-        for round in 0_u64.. {
+        let mut taken = 0;
+        loop {
             if self.is_stopping() {
                 return;
             }
-            let (took, had_no_place) = self.take_one(round).await;
+            let (took, had_no_place) = self.take_one(taken).await;
             if took {
+                taken += 1;
                 continue;
             }
             if had_no_place {
@@ -630,10 +685,10 @@ impl Dispatcher {
         }
     }
 
-    async fn take_one(self: &Arc<Self>, round: u64) -> (bool, bool) {
+    async fn take_one(self: &Arc<Self>, taken: u64) -> (bool, bool) {
         // Mostly the urgent first; now and then the others, so that they are never starved.
         use Class::{Default, HighPriority, LongRunning};
-        let order = match round % 8 {
+        let order = match taken % 8 {
             3 | 5 => [Default, HighPriority, LongRunning],
             7 => [LongRunning, Default, HighPriority],
             _ => [HighPriority, Default, LongRunning],
@@ -645,7 +700,8 @@ impl Dispatcher {
                 continue;
             };
             let until = self.clock.now().after(self.config.worker.lease);
-            match self.queue.take(class, &self.worker, until).await {
+            let without = self.passed_over();
+            match self.queue.take(class, &without, &self.worker, until).await {
                 Ok(Some(task)) => {
                     tokio::spawn(self.clone().run_claimed(task, place));
                     return (true, had_no_place);

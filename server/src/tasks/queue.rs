@@ -25,7 +25,14 @@ pub trait Queue: Send + Sync {
     fn offer(&self, class: Class);
 
     /// Takes up the next task of a class, tenants in turn; it is running and leased then.
-    async fn take(&self, class: Class, worker: &str, until: Time) -> Result<Option<Task>>;
+    /// Tenants in `without` are passed over.
+    async fn take(
+        &self,
+        class: Class,
+        without: &[String],
+        worker: &str,
+        until: Time,
+    ) -> Result<Option<Task>>;
 
     /// Returns when there may be something to take.
     async fn wait(&self);
@@ -52,10 +59,16 @@ impl Queue for DatabaseQueue {
         self.offered.notify_one();
     }
 
-    async fn take(&self, class: Class, worker: &str, until: Time) -> Result<Option<Task>> {
+    async fn take(
+        &self,
+        class: Class,
+        without: &[String],
+        worker: &str,
+        until: Time,
+    ) -> Result<Option<Task>> {
         let last = self.last.lock().get(&class).cloned();
         let now = self.clock.now();
-        let task = self.store.claim(class, last.as_deref(), &[], worker, until, now).await?;
+        let task = self.store.claim(class, last.as_deref(), without, worker, until, now).await?;
         if let Some(task) = &task {
             self.last.lock().insert(class, task.tenant.clone());
         }

@@ -120,7 +120,7 @@ impl Dispatcher {
         };
         let class = match options.class {
             Some(class) => class,
-            None => self.expected_class(function.as_ref(), timeout).await,
+            None => self.expected_class(caller.tenant(), function.as_ref(), timeout).await,
         };
         let retry = RetryPolicy { on_exception: callable.retry, ..RetryPolicy::default() };
         let now = self.clock.now();
@@ -215,6 +215,7 @@ impl Dispatcher {
 
     async fn expected_class(
         &self,
+        tenant: &str,
         function: Option<&crate::store::FunctionName>,
         timeout: Duration,
     ) -> Class {
@@ -228,11 +229,12 @@ impl Dispatcher {
             }
         };
         if let Some(name) = function {
-            let known = match self.history.get(name) {
+            let key = (tenant.to_owned(), name.clone());
+            let known = match self.history.get(&key) {
                 Some(known) => Some(known),
-                None => match self.store.recent_wall_ms(name).await {
+                None => match self.store.recent_wall_ms(tenant, name).await {
                     Ok(found) => {
-                        self.history.insert(name.clone(), found);
+                        self.history.insert(key, found);
                         Some(found)
                     }
                     // It only decides the order.

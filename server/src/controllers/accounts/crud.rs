@@ -13,12 +13,17 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::clock::Time;
 use crate::controllers::{Trail, audit};
-use crate::http::{Json, Key, List, ListQuery, Listed, Path, Query, once};
+use crate::http::{
+    Json, Key, List, ListQuery, Listed, Path, Query, object, object_or_null, once,
+};
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
 use crate::store::{Account, Quotas, Role, Scope, StoreError};
 
 pub const MAX_NAME_CHARS: usize = 100;
+/// Largest quotas; without one, there is no limit.
+pub const MAX_COUNT: u32 = 1_000_000_000;
+pub const MAX_STORAGE_BYTES: u64 = 1 << 53;
 
 /// An account that programs use.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,7 +57,7 @@ pub struct NewAccount {
     #[schema(min_length = 1, max_length = 100, pattern = "^[^\\p{C}]+$")]
     pub name: String,
     pub role: Role,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub quotas: Quotas,
 }
 
@@ -64,7 +69,7 @@ pub struct AccountChange {
     pub name: Option<String>,
     #[serde(default)]
     pub role: Option<Role>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     pub quotas: Option<Quotas>,
 }
 
@@ -85,6 +90,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Admin)?;
     check_name(&body.name)?;
+    check_quotas(&body.quotas, "/quotas")?;
     let (app, caller) = (&app, &caller);
     once(app, caller, key, &[b"account", &fingerprint], |id| {
         async move {
@@ -158,6 +164,9 @@ pub async fn update(
     if let Some(name) = &body.name {
         check_name(name)?;
     }
+    if let Some(quotas) = &body.quotas {
+        check_quotas(quotas, "/quotas")?;
+    }
     let mut account = app.store.account(caller.tenant(), id).await.named("account")?;
     account.name = body.name.unwrap_or(account.name);
     account.role = body.role.unwrap_or(account.role);
@@ -196,4 +205,24 @@ pub fn check_name(name: &str) -> Result<(), Problem> {
     }
     let message = format!("a name has 1 to {MAX_NAME_CHARS} characters, none of them a control");
     Err(Problem::at("/name", "format", message))
+}
+
+/// Quotas that can be counted with.
+pub fn check_quotas(quotas: &Quotas, base: &str) -> Result<(), Problem> {
+    let counts = [
+        ("calls_per_minute", quotas.calls_per_minute),
+        ("concurrent_calls", quotas.concurrent_calls),
+        ("cpu_seconds_per_day", quotas.cpu_seconds_per_day),
+    ];
+    let storage = quotas.storage_bytes.map(|bytes| ("storage_bytes", bytes, MAX_STORAGE_BYTES));
+    let counts = counts
+        .into_iter()
+        .filter_map(|(name, count)| Some((name, u64::from(count?), u64::from(MAX_COUNT))));
+    for (name, value, most) in counts.chain(storage) {
+        if value > most {
+            let message = format!("`{name}` is at most {most}");
+            return Err(Problem::at(format!("{base}/{name}"), "maximum", message));
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::crud::AccountView;
+use super::crud::{AccountView, check_quotas};
 use crate::app::App;
 use crate::clock::Time;
 use crate::controllers::{Trail, audit};
@@ -69,6 +69,7 @@ pub async fn set_quotas(
     Json { value: quotas, .. }: Json<Quotas>,
 ) -> Result<axum::Json<TenantView>, Problem> {
     caller.may(Scope::Admin)?;
+    check_quotas(&quotas, "")?;
     let tenant = app.store.set_tenant_quotas(caller.tenant(), quotas).await?;
     app.authenticator.forget();
     audit(&app, &caller, &trail, "tenant.quotas", caller.tenant()).await;

@@ -123,16 +123,17 @@ pub async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Listed<TokenView>, Problem> {
     caller.may(Scope::Admin)?;
+    let page = query.page()?;
     app.store.account(caller.tenant(), id).await.named("account")?;
-    let page = app.store.tokens(caller.tenant(), id, query.page()?).await?;
+    let page = app.store.tokens(caller.tenant(), id, page).await?;
     Ok(axum::Json(List::of(page, |token| TokenView::from(&token))))
 }
 
 /// Revokes a token, at once and for ever.
-#[utoipa::path(delete, path = "/api/service-accounts/{id}/tokens/{token}", tag = "accounts",
+#[utoipa::path(delete, path = "/api/service-accounts/{id}/tokens/{token_id}", tag = "accounts",
     operation_id = "revoke_token",
     params(("id" = Uuid, Path, description = "the account"),
-        ("token" = String, Path, description = "the token's id")),
+        ("token_id" = String, Path, description = "the token's id")),
     responses((status = 204, description = "revoked")))]
 pub async fn revoke(
     State(app): State<Arc<App>>,

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::upload::FileView;
 use crate::app::App;
-use crate::http::{List, Listed, Path, Query, page};
+use crate::http::{List, Listed, Path, Query, bounded, page};
 use crate::identity::Caller;
 use crate::links;
 use crate::problem::{Named, Problem};
@@ -41,6 +41,7 @@ pub async fn list(
     Query(query): Query<FilesQuery>,
 ) -> Result<Listed<FileView>, Problem> {
     caller.may(Scope::Read)?;
+    bounded(&[("prefix", query.prefix.as_ref(), 512)])?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let prefix = query.prefix.unwrap_or_default();
     let found = app.store.files(caller.tenant(), &prefix, page).await?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::blobs::BlobError;
 use crate::clock::Time;
-use crate::http::{Query, RawBody, cut_off, is_json, parsed, read_bounded, slow};
+use crate::http::{Query, RawBody, bounded, cut_off, is_json, parsed, read_bounded, slow};
 use crate::identity::Caller;
 use crate::links;
 use crate::problem::Problem;
@@ -100,7 +100,7 @@ pub async fn upload(
     caller.may(Scope::Execute)?;
     let raw = RawBody::from_request(request, &app).await?;
     if is_json(&raw.content_type) {
-        let bytes = read_bounded(&app, raw.body, app.config.limits.body_bytes).await?;
+        let (bytes, _room) = read_bounded(&app, raw.body, app.config.limits.body_bytes).await?;
         let body: UploadBody = parsed(&bytes)?;
         check_key(&body.key, "/key")?;
         let content_type = content_type(body.content_type.as_deref().unwrap_or(DEFAULT_TYPE))?;
@@ -109,6 +109,7 @@ pub async fn upload(
             links::upload(&app, caller.tenant(), caller.id(), &body.key, &content_type, most);
         return Ok(axum::Json(UploadLink { upload_url, expires_at }).into_response());
     }
+    bounded(&[("key", query.key.as_ref(), 512)])?;
     let Some(key) = query.key else {
         return Err(Problem::invalid("invalid-query", "`key` is missing: `?key=folder/name`"));
     };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{App, ROOM_UNIT};
 use crate::controllers::{Trail, audit};
 use crate::deploy::git::GitRequest;
 use crate::deploy::{Code, MAX_REQUIREMENTS_BYTES, Order, Source};
@@ -262,7 +262,7 @@ async fn read(
 ) -> Result<(Source, Option<Visibility>, [u8; 32]), Problem> {
     let raw = RawBody::from_request(request, app).await?;
     if is_json(&raw.content_type) {
-        let bytes = read_bounded(app, raw.body, app.config.limits.body_bytes).await?;
+        let (bytes, _room) = read_bounded(app, raw.body, app.config.limits.body_bytes).await?;
         let fingerprint = crate::hash::sha256(&[b"json", &bytes]);
         let (source, visibility) = of_json(&bytes)?;
         return Ok((source, visibility, fingerprint));
@@ -347,6 +347,7 @@ async fn multipart(
         Problem::bad_request(format!("the form is not valid: {}", error.body_text()))
     };
     let mut archive: Option<(String, Bytes)> = None;
+    let mut room: Option<tokio::sync::OwnedSemaphorePermit> = None;
     let mut visibility = None;
     let most = usize::try_from(limits.archive_bytes).unwrap_or(usize::MAX);
     loop {
@@ -357,13 +358,25 @@ async fn multipart(
         let name = field.name().unwrap_or_default().to_owned();
         let file_name = field.file_name().unwrap_or("package.zip").to_owned();
         let most = if name == "archive" { most } else { 1_024 };
-        let mut bytes = Vec::new();
+        let mut bytes: Vec<u8> = Vec::new();
         loop {
             let part = tokio::time::timeout(limits.body_timeout, field.chunk()).await;
             let Some(part) = part.map_err(|_| crate::http::slow())?.map_err(broken)? else { break };
             if bytes.len() + part.len() > most {
                 return Err(Problem::too_large(format!("`{}` is larger than {most} bytes",
                     model::json::cut(&name, 100))));
+            }
+            let needed = (bytes.len() + part.len()).div_ceil(ROOM_UNIT)
+                - bytes.len().div_ceil(ROOM_UNIT);
+            match app.archive_room.clone().try_acquire_many_owned(needed as u32) {
+                Ok(more) => match &mut room {
+                    Some(room) => room.merge(more),
+                    None => room = Some(more),
+                },
+                Err(_) => {
+                    let detail = "too many packages are being uploaded; try again";
+                    return Err(Problem::unavailable(detail).retry_after(5));
+                }
             }
             bytes.extend_from_slice(&part);
         }
@@ -386,5 +399,5 @@ async fn multipart(
     let fingerprint = crate::hash::sha256(&[b"archive", &bytes]);
     // A name says only whether it is a script.
     let name = if name.to_ascii_lowercase().ends_with(".py") { name } else { "package.zip".to_owned() };
-    Ok((Source::Archive { name, bytes }, visibility, fingerprint))
+    Ok((Source::Archive { name, bytes, room }, visibility, fingerprint))
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::{Json, Key, Path, Wait, once};
+use crate::http::{Json, Key, Path, Wait, object, once};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::store::{Class, Scope, Task};
@@ -57,7 +57,7 @@ pub struct ExecuteBody {
 pub enum WebhookBody {
     /// Signed with the tenant's secret.
     Url(String),
-    Full(WebhookTarget),
+    Full(#[serde(deserialize_with = "object")] WebhookTarget),
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -135,14 +135,14 @@ pub async fn run(
     let wait = wait.unwrap_or(Duration::ZERO);
     let waits = wait > Duration::ZERO;
     let now = app.clock.now();
-    let _held = app.meter.begin(&*app.store, caller, 1, waits, now).await?;
+    let held = app.meter.begin(&*app.store, caller, 1, waits, now).await?;
     if !waits {
         let id = submission.new.task.id;
         app.dispatcher.enqueue(vec![submission]).await?;
         let task = app.store.task(caller.tenant(), None, id).await?;
         return Ok(under_way(&task));
     }
-    Ok(progress(app.dispatcher.run(submission, wait).await?))
+    Ok(progress(app.dispatcher.run(submission, wait, held).await?))
 }
 
 /// A task that ended, or one that goes on.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::http::{List, Listed, Query, page};
+use crate::http::{List, Listed, Query, bounded, page};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::store::{FunctionFilter, Scope};
@@ -46,6 +46,12 @@ pub async fn list(
     Query(query): Query<FunctionsQuery>,
 ) -> Result<Listed<FunctionView>, Problem> {
     caller.may(Scope::Read)?;
+    bounded(&[
+        ("q", query.q.as_ref(), 256),
+        ("tag", query.tag.as_ref(), 64),
+        ("category", query.category.as_ref(), 64),
+        ("package", query.package.as_ref(), 63),
+    ])?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let filter = FunctionFilter {
         text: query.q,

@@ -26,8 +26,9 @@ pub async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Listed<VersionView>, Problem> {
     caller.may(Scope::Read)?;
+    let page = query.page()?;
     let found = app.catalog.visible(&caller, &id, None).await?;
-    let page = app.store.releases(&found.name, query.page()?).await.named("function")?;
+    let page = app.store.releases(&found.name, page).await.named("function")?;
     Ok(axum::Json(List::of(page, |found| VersionView::new(&caller, &found))))
 }
 

@@ -181,10 +181,12 @@ pub async fn execute(
     caller.may(Scope::Execute)?;
     let task = app.store.task(caller.tenant(), caller.viewer(), id).await.named("task")?;
     let wait = wait.unwrap_or_default();
-    let _held;
     if task.life.state == model::task::TaskState::Created {
-        let now = app.clock.now();
-        _held = app.meter.begin(&*app.store, &caller, 1, !wait.is_zero(), now).await?;
+        // It may have been deleted or made private since.
+        if let Some(name) = &task.function {
+            app.catalog.visible(&caller, &name.to_string(), Some(&task.version)).await?;
+        }
+        app.meter.begin(&*app.store, &caller, 1, false, app.clock.now()).await?;
         match app.dispatcher.enqueue_created(caller.tenant(), id).await {
             // Somebody else was as quick.
             Ok(_) | Err(crate::store::StoreError::Refused(_)) => {}

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::show::find;
 use crate::app::App;
 use crate::controllers::deployments::EventsQuery;
-use crate::http::{Path, Query, sse};
+use crate::http::sse::{self, SseEvent};
+use crate::http::{Path, Query};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::store::{Event, EventKind, Scope, StoreError};
@@ -24,7 +25,7 @@ use crate::views::SHOWN_RESULT_BYTES;
     operation_id = "follow_task",
     params(("id" = Uuid, Path, description = "the task"), EventsQuery,
         ("Last-Event-ID" = Option<u64>, Header, description = "go on after this one")),
-    responses((status = 200, description = "server-sent events", body = String,
+    responses((status = 200, description = "server-sent events", body = SseEvent,
         content_type = "text/event-stream")))]
 pub async fn events(
     State(app): State<Arc<App>>,

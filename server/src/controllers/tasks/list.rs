@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::catalog;
-use crate::http::{List, Listed, Query, page};
+use crate::http::{List, Listed, Query, bounded, page};
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::store::{Class, Scope, TaskFilter};
@@ -59,6 +59,10 @@ pub async fn list(
     Query(query): Query<TasksQuery>,
 ) -> Result<Listed<TaskView>, Problem> {
     caller.may(Scope::Read)?;
+    bounded(&[
+        ("function_id", query.function_id.as_ref(), 127),
+        ("version", query.version.as_ref(), 128),
+    ])?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let time = |name: &str, text: Option<String>| match text {
         None => Ok(None),

@@ -68,7 +68,7 @@ pub async fn results(
         id,
         state: task.life.state.into(),
         result: ended.result.unwrap_or_default(),
-        error: task.error.as_ref().map(FailureView::from),
+        error: FailureView::of(task),
         warnings: task.warnings.iter().map(WarningView::from).collect(),
         usage: task.usage.as_ref().map(UsageView::from),
         files: files.iter().map(|file| shown(id, file)).collect(),

@@ -14,7 +14,7 @@ async fn what_is_no_key_is_refused() {
             let filter = FunctionFilter::default();
             is_conflict(store.accounts("acme", page()).await, "cursor");
             is_conflict(store.audit_log("acme", page()).await, "cursor");
-            is_conflict(store.deployments("acme", page()).await, "cursor");
+            is_conflict(store.deployments("acme", None, page()).await, "cursor");
             is_conflict(store.deliveries("acme", None, page()).await, "cursor");
             is_conflict(store.tasks("acme", None, &TaskFilter::default(), page()).await, "cursor");
             is_conflict(store.functions("acme", None, &filter, page()).await, "cursor");

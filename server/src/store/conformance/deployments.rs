@@ -92,8 +92,13 @@ async fn deployments_are_listed_newest_first() {
         }
         let others = Deployment { tenant: "other".to_owned(), ..deployment() };
         store.create_deployment(others).await.unwrap();
-        let listed = pages(2, async |page| store.deployments("acme", page).await).await;
+        let listed = pages(2, async |page| store.deployments("acme", None, page).await).await;
         assert_eq!(listed, [made[1].clone(), made[2].clone(), made[0].clone()]);
+        let own = Deployment { account: new_id(), created_at: at(4), ..deployment() };
+        store.create_deployment(own.clone()).await.unwrap();
+        let page = PageRequest { limit: 9, after: None };
+        let listed = store.deployments("acme", Some(own.account), page).await.unwrap();
+        assert_eq!(listed.items, [own]);
     })
     .await;
 }

@@ -106,7 +106,8 @@ async fn a_release_is_the_latest_of_its_functions() {
         let paged = pages(1, async |page| store.releases(&name("bolt"), page).await).await;
         assert_eq!(paged, releases);
         let others = FunctionName { tenant: "other".to_owned(), id: "bolt".to_owned() };
-        assert_eq!(store.function(&others, &VersionQuery::Latest).await.unwrap(), None);
+        let found = store.function(&others, &VersionQuery::Latest).await;
+        assert_eq!(found, Err(StoreError::NotFound));
         assert_eq!(store.releases(&others, first(10)).await.unwrap().items, []);
     })
     .await;

@@ -83,11 +83,11 @@ async fn tasks_are_listed_newest_first_and_filtered() {
 async fn wall_times_are_those_of_the_last_runs() {
     on_each(async |store| {
         let name = FunctionName { tenant: "acme".to_owned(), id: "bolt".to_owned() };
-        assert_eq!(store.recent_wall_ms(&name).await.unwrap(), (0.0, 0));
+        assert_eq!(store.recent_wall_ms("acme", &name).await.unwrap(), (0.0, 0));
         for number in 0..130_i32 {
             let mut new = completed();
-            // Another tenant's calls of a public function take as long.
-            if number % 2 == 0 {
+            // Another tenant's calls of a public function are not this one's.
+            if number % 5 == 0 {
                 new.task.tenant = "other".to_owned();
             }
             let second = 1000 + i64::from(number);
@@ -95,14 +95,16 @@ async fn wall_times_are_those_of_the_last_runs() {
             new.task.usage = Some(Usage { wall_ms: f64::from(number), ..usage() });
             create(&*store, new).await;
         }
-        // Of 30 to 129.
-        assert_eq!(store.recent_wall_ms(&name).await.unwrap(), (124.0, 100));
+        // The last hundred that are no multiples of five: 6 to 129; above the 95th are 124's
+        // five followers.
+        assert_eq!(store.recent_wall_ms("acme", &name).await.unwrap(), (123.0, 100));
+        assert_eq!(store.recent_wall_ms("other", &name).await.unwrap().1, 26);
         assert_eq!(
             store.function_stats("acme", &name).await.unwrap(),
-            [(TaskState::Completed, 65)]
+            [(TaskState::Completed, 104)]
         );
         let others = FunctionName { tenant: "other".to_owned(), ..name };
-        assert_eq!(store.recent_wall_ms(&others).await.unwrap(), (0.0, 0));
+        assert_eq!(store.recent_wall_ms("acme", &others).await.unwrap(), (0.0, 0));
         assert_eq!(store.function_stats("acme", &others).await.unwrap(), []);
     })
     .await;

@@ -154,7 +154,7 @@ async fn a_worker_runs_a_task_to_its_end() {
         let once_more = store.finish(id, finished(1)).await;
         assert_eq!(once_more, Err(Refused::Ended(TaskState::Completed).into()));
         let name = ended.function.unwrap();
-        assert_eq!(store.recent_wall_ms(&name).await.unwrap(), (12.5, 1));
+        assert_eq!(store.recent_wall_ms("acme", &name).await.unwrap(), (12.5, 1));
         assert_eq!(store.finish(new_id(), finished(1)).await, Err(StoreError::NotFound));
 
         // A result that came from the cache is not put there again.

@@ -21,6 +21,7 @@ const DEPLOYMENT: &str =
 const DEPLOYMENTS: &str =
     "SELECT id, tenant, account, state, created_at, started_at, finished_at, doc
     FROM deployments WHERE tenant = ?1 AND (created_at, id) < (?2, ?3)
+        AND (?5 IS NULL OR account = ?5)
     ORDER BY created_at DESC, id DESC LIMIT ?4";
 const UNFINISHED: &str =
     "SELECT id, tenant, account, state, created_at, started_at, finished_at, doc
@@ -105,11 +106,17 @@ impl DeploymentStore for SqliteStore {
         .await
     }
 
-    async fn deployments(&self, tenant: &str, page: PageRequest) -> Result<Page<Deployment>> {
+    async fn deployments(
+        &self,
+        tenant: &str,
+        account: Option<Uuid>,
+        page: PageRequest,
+    ) -> Result<Page<Deployment>> {
         let tenant = tenant.to_owned();
         let (at, id) = after_time_and_id(&page)?;
         self.read(move |conn| {
-            let params = (tenant, at, id.as_bytes(), row_limit(page.limit));
+            let account = account.map(|account| account.as_bytes().to_vec());
+            let params = (tenant, at, id.as_bytes(), row_limit(page.limit), account);
             let found = all(conn, DEPLOYMENTS, params, deployment_of)?;
             Ok(Page::of(found, page.limit, |deployment| {
                 time_key(deployment.created_at, &deployment.id.to_string())

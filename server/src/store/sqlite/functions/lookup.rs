@@ -59,19 +59,49 @@ pub(super) fn function(
             None => None,
         },
     };
-    release.map(|release| of_release(conn, &name.tenant, &name.id, release)).transpose()
+    match release {
+        Some(release) => of_release(conn, &name.tenant, &name.id, release).map(Some),
+        None if was_there(conn, name, version)? => Ok(None),
+        None => Err(StoreError::NotFound),
+    }
+}
+
+/// Whether a query that nothing fits now fits something that was deleted.
+fn was_there(conn: &Connection, name: &FunctionName, version: &VersionQuery) -> Result<bool> {
+    let wanted = match version {
+        VersionQuery::Latest => None,
+        VersionQuery::Exact(version) => Some(Wanted::Exact(version)),
+        VersionQuery::Under(prefix) => match Wanted::parse(prefix) {
+            None => return Ok(false),
+            wanted => wanted,
+        },
+    };
+    let mut was = false;
+    each(
+        conn,
+        "SELECT version FROM function_releases
+         WHERE tenant = ?1 AND function = ?2 AND deleted_at IS NOT NULL",
+        (&name.tenant, &name.id),
+        |columns| {
+            let version: PackageVersion = columns.named(|text| text.parse().ok())?;
+            was |= wanted.as_ref().is_none_or(|wanted| wanted.fits_whole(&version));
+            Ok(!was)
+        },
+    )?;
+    Ok(was)
 }
 
 /// What a version that is not a full one stands for.
 #[derive(Debug, PartialEq)]
-enum Wanted {
+enum Wanted<'a> {
+    Exact(&'a PackageVersion),
     /// All releases whose first numbers are these.
     Numbers(Vec<u64>),
     /// With pre-release, or build, or both.
     Named(Version),
 }
 
-impl Wanted {
+impl Wanted<'_> {
     fn parse(text: &str) -> Option<Self> {
         if let Ok(version) = Version::parse(text)
             && !(version.pre.is_empty() && version.build.is_empty())
@@ -82,8 +112,16 @@ impl Wanted {
         numbers.filter(|numbers| numbers.len() <= 3).map(Self::Numbers)
     }
 
+    fn fits_whole(&self, version: &PackageVersion) -> bool {
+        match self {
+            Self::Exact(exact) => *exact == version,
+            other => other.fits(version.semantic()),
+        }
+    }
+
     fn fits(&self, version: &Version) -> bool {
         match self {
+            Self::Exact(exact) => exact.semantic() == version,
             Self::Numbers(numbers) => {
                 let own = [version.major, version.minor, version.patch];
                 version.pre.is_empty() && own.starts_with(numbers)
@@ -103,7 +141,7 @@ fn parse_number(text: &str) -> Option<u64> {
 }
 
 /// Of equal versions the one that was deployed last.
-fn highest(conn: &Connection, name: &FunctionName, wanted: &Wanted) -> Result<Option<i64>> {
+fn highest(conn: &Connection, name: &FunctionName, wanted: &Wanted<'_>) -> Result<Option<i64>> {
     let mut best: Option<(Version, i64)> = None;
     each(
         conn,

@@ -69,6 +69,14 @@ fn check(conn: &Connection, publication: &Publication, function: &FunctionReleas
             function.id
         )));
     }
+    let changes = publication.visibility.is_some_and(|wanted| wanted != there.visibility);
+    if changes && there.owner != publication.account && !publication.is_admin {
+        return Err(StoreError::Conflict(format!(
+            "the function `{}` was deployed by another account: only that or an administrator \
+             changes who may see it",
+            function.id
+        )));
+    }
     Ok(())
 }
 

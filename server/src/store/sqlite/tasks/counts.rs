@@ -10,10 +10,9 @@ use crate::store::{FunctionName, Result, StoreError, Task};
 
 /// Wall times that say how long a function takes.
 const WALL_TIMES: usize = 100;
-/// Tasks that are looked at for them, and callers' tenants: cached ones, and others that did
+/// Tasks that are looked at for them: cached ones, and others that did
 /// not run, have none.
 const TASKS_SEEN: i64 = 1000;
-const TENANTS_SEEN: usize = 32;
 
 fn queued(conn: &Connection, tenant: &str) -> Result<u64> {
     let sql = "SELECT queued FROM tenant_totals WHERE tenant = ?1";
@@ -97,37 +96,26 @@ pub(super) fn cached(conn: &Connection, tenant: &str, key: &[u8; 32]) -> Result<
     )
 }
 
-pub(super) fn recent_wall_ms(conn: &Connection, name: &FunctionName) -> Result<(f64, u32)> {
+pub(super) fn recent_wall_ms(
+    conn: &Connection,
+    tenant: &str,
+    name: &FunctionName,
+) -> Result<(f64, u32)> {
     // When it ended, and how long it took.
     let mut runs: Vec<(i64, f64)> = Vec::new();
-    let mut tenant = String::new();
-    for _ in 0..TENANTS_SEEN {
-        let next: Option<String> = one(
-            conn,
-            "SELECT tenant FROM tasks INDEXED BY tasks_of_function
-             WHERE function IS NOT NULL AND function_tenant = ?1 AND function = ?2 AND tenant > ?3
-             ORDER BY tenant LIMIT 1",
-            (&name.tenant, &name.id, &tenant),
-            |columns| columns.take(),
-        )?;
-        let Some(next) = next else { break };
-        tenant = next;
-        let mut found = 0;
-        each(
-            conn,
-            "SELECT finished_at, wall_ms FROM tasks INDEXED BY tasks_of_function
-             WHERE function IS NOT NULL AND function_tenant = ?1 AND function = ?2 AND tenant = ?3
-             ORDER BY created_at DESC, id DESC LIMIT ?4",
-            (&name.tenant, &name.id, &tenant, TASKS_SEEN),
-            |columns| {
-                if let (Some(at), Some(wall_ms)) = (columns.take()?, columns.take()?) {
-                    runs.push((at, wall_ms));
-                    found += 1;
-                }
-                Ok(found < WALL_TIMES)
-            },
-        )?;
-    }
+    each(
+        conn,
+        "SELECT finished_at, wall_ms FROM tasks INDEXED BY tasks_of_function
+         WHERE function IS NOT NULL AND function_tenant = ?1 AND function = ?2 AND tenant = ?3
+         ORDER BY created_at DESC, id DESC LIMIT ?4",
+        (&name.tenant, &name.id, tenant, TASKS_SEEN),
+        |columns| {
+            if let (Some(at), Some(wall_ms)) = (columns.take()?, columns.take()?) {
+                runs.push((at, wall_ms));
+            }
+            Ok(runs.len() < WALL_TIMES)
+        },
+    )?;
     runs.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let mut walls: Vec<f64> = runs.into_iter().take(WALL_TIMES).map(|(_, wall)| wall).collect();
     walls.sort_by(f64::total_cmp);

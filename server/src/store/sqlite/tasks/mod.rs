@@ -147,9 +147,9 @@ impl TaskStore for SqliteStore {
         self.read(move |conn| counts::cached(conn, &tenant, &key)).await
     }
 
-    async fn recent_wall_ms(&self, name: &FunctionName) -> Result<(f64, u32)> {
-        let name = name.clone();
-        self.read(move |conn| counts::recent_wall_ms(conn, &name)).await
+    async fn recent_wall_ms(&self, tenant: &str, name: &FunctionName) -> Result<(f64, u32)> {
+        let (tenant, name) = (tenant.to_owned(), name.clone());
+        self.read(move |conn| counts::recent_wall_ms(conn, &tenant, &name)).await
     }
 
     async fn function_stats(

@@ -61,6 +61,8 @@ pub struct App {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Event streams that may still be opened.
     pub streams: Arc<tokio::sync::Semaphore>,
+    /// Idempotency keys of requests under way.
+    pub keys: crate::http::Keys,
     /// Archives in memory, in units of `ROOM_UNIT`.
     pub archive_room: Arc<tokio::sync::Semaphore>,
     /// Large JSON bodies that are read and parsed at a time.
@@ -103,6 +105,7 @@ impl App {
         });
         Ok(Arc::new(Self {
             authenticator: Authenticator::new(store.clone(), clock.clone(), &config.quotas),
+            keys: crate::http::Keys::default(),
             archive_room: Arc::new(tokio::sync::Semaphore::new(ARCHIVE_ROOM / ROOM_UNIT)),
             large_bodies: Arc::new(tokio::sync::Semaphore::new(LARGE_BODIES)),
             streams: Arc::new(tokio::sync::Semaphore::new(config.limits.sse_streams)),

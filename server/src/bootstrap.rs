@@ -10,13 +10,16 @@ use mecapy_server::store::{
 pub const TENANT: &str = "default";
 const ADMINISTRATOR: &str = "administrator";
 
-/// Makes sure that there is an administrator: with the configured token, or, at the first
-/// start, with a new one, which is answered.
-pub async fn administrator(config: &Config, store: &dyn Store) -> anyhow::Result<Option<NewToken>> {
+/// Makes sure that there is an administrator: with the configured token, or, as long as no
+/// account has a token, with a new one. `tell` hears of it before it is stored: a start that
+/// is cut off in between makes another.
+pub async fn administrator(
+    config: &Config,
+    store: &dyn Store,
+    tell: impl FnOnce(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let tenant = tenant(store, TENANT, now).await?;
-    let one = PageRequest { limit: 1, after: None };
-    let is_first = store.accounts(&tenant.id, one).await?.items.is_empty();
     if let Some(secret) = &config.admin_token {
         let text = secret.expose();
         let token = NewToken::parse(text)
@@ -32,15 +35,18 @@ pub async fn administrator(config: &Config, store: &dyn Store) -> anyhow::Result
             }
             Err(error) => return Err(error.into()),
         }
-        return Ok(None);
+        return Ok(());
     }
-    if !is_first {
-        return Ok(None);
+    let few = || PageRequest { limit: 10, after: None };
+    for account in store.accounts(&tenant.id, few()).await?.items {
+        if !store.tokens(&tenant.id, account.id, few()).await?.items.is_empty() {
+            return Ok(());
+        }
     }
     let token = NewToken::generate()?;
+    tell(&token.text())?;
     let account = account(store, &tenant.id, ADMINISTRATOR, Role::Admin, now).await?;
-    add_token(store, &account, &token, "first start", None, now).await?;
-    Ok(Some(token))
+    add_token(store, &account, &token, "first start", None, now).await
 }
 
 pub async fn tenant(store: &dyn Store, id: &str, now: Time) -> anyhow::Result<Tenant> {

@@ -2,6 +2,7 @@
 //! was let go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::blobs::{BlobError, Blobs};
@@ -11,6 +12,18 @@ use crate::store::{Store, StoreError};
 const AT_ONCE: usize = 500;
 /// While a server runs, what was stored lately may be about to be referred to.
 pub const GRACE: Duration = Duration::from_secs(3_600);
+
+/// Whether something may have been stored that nothing refers to, since the start.
+static SUSPECTED: AtomicBool = AtomicBool::new(false);
+
+/// Something was stored whose row was refused, or was let go: an orderly stop sweeps.
+pub fn suspect() {
+    SUSPECTED.store(true, Ordering::Relaxed);
+}
+
+pub fn is_suspected() -> bool {
+    SUSPECTED.load(Ordering::Relaxed)
+}
 
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -122,6 +122,7 @@ impl Problem {
     }
 
     pub fn full() -> Self {
+        crate::gc::suspect();
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "storage-full",
@@ -235,6 +236,7 @@ impl From<StoreError> for Problem {
             StoreError::Full => Self::full(),
             StoreError::Unavailable(message) => {
                 tracing::warn!(%message, "the database is unavailable");
+                crate::gc::suspect();
                 Self::unavailable("the database does not answer; try again")
             }
             StoreError::Corrupt(message) => Self::internal(&message),

@@ -111,6 +111,10 @@ pub async fn serve(
         task.abort();
     }
     app.authenticator.keep_up().await;
+    // Nobody else works here any more.
+    if gc::is_suspected() {
+        gc::sweep(&app.store, &app.blobs, SystemTime::now(), true).await?;
+    }
     Ok(())
 }
 

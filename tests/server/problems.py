@@ -65,8 +65,10 @@ def raw(server: Server, sent: bytes, ends: bool = True, timeout: float = 20.0) -
                 connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
                 received += part
-        except (ConnectionResetError, BrokenPipeError):
-            pass
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # The server has closed it already.
         return received
 
 

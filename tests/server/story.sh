@@ -196,12 +196,12 @@ status 200 'the routes are described'
 holds 'as OpenAPI 3.1' 'd["openapi"].startswith("3.1") and "/api/functions" in d["paths"]'
 anonymous GET /api/docs -L
 status 200 'on a readable page too'
-call GET "/api/functions/no-such-function-$RUN"
-status 404 'a function that never was is not found'
-holds 'as a problem' '{"type", "title", "status", "detail", "request_id"} <= set(d) and d["status"] == 404'
 call GET /api/auth/me
 status 200 'the token is known'
 holds 'it is an administrators' 'd["role"] == "admin"'
+call GET "/api/functions/no-such-function-$RUN"
+status 404 'a function that never was is not found'
+holds 'as a problem' '{"type", "title", "status", "detail", "request_id"} <= set(d) and d["status"] == 404'
 
 # ---------------------------------------------------------------- 1: a ZIP
 

@@ -67,16 +67,11 @@ def send(client: httpx.Client, archive: bytes, name: str = "package.zip") -> htt
 
 @pytest.mark.parametrize("name", [
     b"../evil.py", b"a/../../evil.py", b"/etc/passwd", b"C:/evil.py", b"a//evil.py", b"./evil.py",
-    b"a\\..\\evil.py", b"a\x00b.py", b"a\nb.py", b"a\xff\xfe.py", b"..", b"a/", b"a/.", b"HANDLER.PY",
-    b"handler.py", b"mecapy.yaml", b"a" * 300 + b".py", b"d/" * 40 + b"f",
+    b"a\\..\\evil.py", b"a\x00b.py", b"a\nb.py", b"a\xff\xfe.py", b"..", b"a/.", b"HANDLER.PY",
+    b"handler.py", b"mecapy.yaml", b"d/" * 40 + b"f",
 ], ids=repr)
 def test_names_that_lead_elsewhere_or_clash(client, name):
-    if name == b"a/":
-        packed = renamed(b"a/").replace(b"evil = 1\n", b"evil = 1\n")
-    else:
-        packed = renamed(name)
-    answer = send(client, packed)
-    problem = check_problem(answer, 422)
+    problem = check_problem(send(client, renamed(name)), 422)
     assert problem["type"].endswith("invalid-package") and problem["problems"]
 
 
@@ -117,7 +112,6 @@ NOISE = bytes((i * 7919 + (i >> 8) * 31) & 0x07 for i in range(MIB))
     ("a ZIP of zeros that lies", lambda: zipped(("zeros", b"\0" * (50 * MIB))).replace(
         struct.pack("<I", 50 * MIB), struct.pack("<I", 100))),
     ("larger than it says", lambda: zipped(*((f"n{i}", NOISE) for i in range(300)))),
-    ("a large manifest", lambda: zipped(("x", b"1")).replace(MANIFEST, MANIFEST)[:-1]),
     ("no ZIP", lambda: b"PK" * 1000),
     ("a gzip", lambda: b"\x1f\x8b\x08\0" + b"\0" * 100),
     ("nothing", lambda: b""),

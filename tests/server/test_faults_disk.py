@@ -263,3 +263,32 @@ def test_what_was_refused_for_want_of_space_takes_none(tmp_path, disk):
         wait_until_ready(client)
         assert server.stop() == 0
         check_swept(server)
+
+
+class Deaf(Server):
+    """Its log cannot be written, nor read."""
+
+    def log_tail(self, lines: int = 40) -> str:
+        return "its log is /dev/full"
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
+    """Every write to the log says that there is no space."""
+    server = Deaf(tmp_path / "data", settings={"MECAPY_LOG_FILTER": "trace"})
+    server.log = Path("/dev/full")
+    try:
+        server.start()
+        with server.client() as client:
+            deploy_code(client, "work", WORK)
+            task = execute(client, "work", {"kind": "large", "seed": 5}).json()
+            check_result(client, task)
+            assert queue(client, {"kind": "quick", "seed": 6}).status_code == 202
+            wait_until_idle(client)
+            assert client.get("/readyz").status_code == 200
+        server.kill()
+        server.start()
+        with server.client() as client:
+            check_same(client, task)
+        assert server.stop() == 0
+    finally:
+        server.close()

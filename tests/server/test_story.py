@@ -130,7 +130,9 @@ def inbox(tmp_path):
     listening.server_close()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "2130706433"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "2130706433"]
+)
 def test_a_webhook_to_a_private_address_is_refused(admin, inbox, host):
     folder, port = inbox
     deploy_code(admin, "hooked", QUICK)
@@ -482,7 +484,8 @@ def test_a_webhook_that_was_not_delivered_is_after_a_restart(tmp_path, inbox):
 
 def test_the_same_request_again_after_a_restart_makes_nothing_new(tmp_path):
     with Server(tmp_path / "data") as server:
-        call = {"json": {"inputs": {"a": 1}}, "headers": {"prefer": "wait=10", "idempotency-key": "k"}}
+        headers = {"prefer": "wait=10", "idempotency-key": "k"}
+        call = {"json": {"inputs": {"a": 1}}, "headers": headers}
         with server.client() as client:
             deploy_code(client, "quick", QUICK)
             first = client.post("/api/functions/quick/execute", **call)

@@ -30,10 +30,8 @@ pub async fn serve(config: Arc<Config>, args: ServeArgs) -> anyhow::Result<()> {
     let hold = wiring::hold(&config)?;
     hold.begin().context("the data folder cannot be written to")?;
     let storage = wiring::storage(&config)?;
-    let token = bootstrap::administrator(&config, &*storage.store).await?;
-    if let Some(token) = token {
-        tell(&token.text(), args.token_file.as_deref())?;
-    }
+    let file = args.token_file.as_deref();
+    bootstrap::administrator(&config, &*storage.store, |token| tell(token, file)).await?;
     // Bound before the sandbox is made ready: an address that is in use is told at once.
     let listener = TcpListener::bind(config.listen)
         .await
@@ -79,6 +77,8 @@ fn tell(token: &str, file: Option<&std::path::Path>) -> anyhow::Result<()> {
                 .open(path)
                 .with_context(|| format!("the file {}", path.display()))?;
             writeln!(file, "{token}")?;
+            // A pipe has nothing to be synced.
+            let _ = file.sync_all();
         }
         None => {
             println!("administrator token (shown this once): {token}");

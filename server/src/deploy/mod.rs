@@ -206,6 +206,15 @@ impl Deploys {
         deployment.state = DeploymentState::Failed;
         deployment.finished_at = Some(self.wiring.clock.now());
         deployment.document["error"] = failed.to_json();
+        let mut steps: Steps =
+            serde_json::from_value(deployment.document["steps"].clone()).unwrap_or_default();
+        if let Some(last) = steps.0.last_mut().filter(|last| last.state == StepState::Running) {
+            last.state = StepState::Failed;
+            last.finished_at = deployment.finished_at;
+            last.message.clone_from(&failed.detail);
+            deployment.document["steps"] = json!(steps);
+        }
+        crate::gc::suspect();
         events.push(end(deployment, Some(&failed)));
         let mut wait = std::time::Duration::from_millis(50);
         loop {

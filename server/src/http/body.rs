@@ -59,8 +59,8 @@ impl FromRequest<Arc<App>> for RawBody {
 }
 
 fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().to_owned()
+    let value = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
 }
 
 /// Whether a content type is JSON in UTF-8.
@@ -94,7 +94,9 @@ pub fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
-        Problem::at(pointer, "type", error.into_inner().to_string())
+        // Names of fields are the caller's, and as long as it likes.
+        let message = error.into_inner().to_string();
+        Problem::at(model::json::cut(&pointer, 500), "type", model::json::cut(&message, 500))
     })
 }
 

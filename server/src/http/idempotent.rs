@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: the same request again is answered as the first was, and makes nothing
 //! a second time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -60,9 +62,20 @@ pub async fn once<'a>(
     let Key(Some(key)) = key else { return make(new_id()).await };
     let fingerprint = hash::sha256(request);
     let (account, now) = (caller.id(), app.clock.now());
+    let under_way = || {
+        Problem::conflict("a request with this `Idempotency-Key` is under way; try again")
+            .retry_after(1)
+    };
+    // Taken before the database is asked, so that of two requests at once one goes on. Given
+    // back also if the caller hangs up, whose next request then finds what this one made.
+    let mine = app.keys.take(account, &key);
     let begun =
         app.store.begin_key(account, &key, fingerprint, new_id(), app.process, now).await?;
     let id = match begun {
+        KeyState::Begun { .. } if mine.is_none() => {
+            app.store.release_key(account, &key).await?;
+            return Err(under_way());
+        }
         KeyState::Begun { resource } => resource,
         KeyState::Answered(answer) => return again(answer),
         KeyState::Different => {
@@ -72,14 +85,13 @@ pub async fn once<'a>(
             ));
         }
         KeyState::UnderWay { resource, holder } => {
-            // A process that is gone left it: what it made, if it made it, is under this id.
-            let is_ours = holder == app.process
-                || !app.store.take_over_key(account, &key, holder, app.process).await?;
-            if is_ours {
-                return Err(Problem::conflict(
-                    "a request with this `Idempotency-Key` is under way; try again",
-                )
-                .retry_after(1));
+            // A process that is gone left it, or a caller who hung up: what was made, if it
+            // was made, is under this id.
+            let is_left = mine.is_some()
+                && (holder == app.process
+                    || app.store.take_over_key(account, &key, holder, app.process).await?);
+            if !is_left {
+                return Err(under_way());
             }
             resource
         }
@@ -108,6 +120,33 @@ pub async fn once<'a>(
             app.store.answer_key(account, &key, answer).await?;
             Ok(Response::from_parts(parts, Body::from(bytes)))
         }
+    }
+}
+
+/// Keys whose requests this process is serving.
+#[derive(Clone, Default)]
+pub struct Keys {
+    taken: Arc<Mutex<HashSet<(Uuid, String)>>>,
+}
+
+/// A key, until this is dropped.
+struct Taken {
+    keys: Keys,
+    key: (Uuid, String),
+}
+
+impl Keys {
+    /// Nothing if another request has it.
+    fn take(&self, account: Uuid, key: &str) -> Option<Taken> {
+        let key = (account, key.to_owned());
+        let is_free = self.taken.lock().insert(key.clone());
+        is_free.then(|| Taken { keys: self.clone(), key })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.keys.taken.lock().remove(&self.key);
     }
 }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use futures_util::StreamExt;
 use http_body::{Body as _, Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -111,6 +113,30 @@ fn watched(request: &mut Request) -> Option<Arc<AtomicBool>> {
 struct Watched {
     body: Body,
     read: Arc<AtomicBool>,
+}
+
+/// Left of a body that is read, and thrown away, after the answer: closing a connection on
+/// what its client still sends could lose the answer on its way.
+const LINGER_BYTES: usize = 8 * 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(2);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.read.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(handle) = tokio::runtime::Handle::try_current() else { return };
+        let mut rest = std::mem::take(&mut self.body).into_data_stream();
+        handle.spawn(tokio::time::timeout(LINGER, async move {
+            let mut left = LINGER_BYTES;
+            while let Some(Ok(part)) = rest.next().await {
+                left = left.saturating_sub(part.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        }));
+    }
 }
 
 impl http_body::Body for Watched {

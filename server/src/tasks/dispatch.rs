@@ -86,6 +86,8 @@ pub struct Dispatcher {
     /// Rung when a task of this process has ended.
     idle: Notify,
     stopping: AtomicBool,
+    /// Held while a task is taken up.
+    taking: tokio::sync::Mutex<()>,
 }
 
 /// A task that this process runs.
@@ -94,6 +96,20 @@ struct Live {
     cancel: CancelToken,
     /// It is stopped because the server stops: another worker is to have it.
     handed_back: Arc<AtomicBool>,
+}
+
+/// A task among those of this process, until this is dropped.
+pub(super) struct Entered {
+    dispatcher: Arc<Dispatcher>,
+    id: Uuid,
+    live: Live,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.dispatcher.live.lock().remove(&self.id);
+        self.dispatcher.idle.notify_waiters();
+    }
 }
 
 /// How far a call came while its caller waited.
@@ -130,6 +146,7 @@ impl Dispatcher {
             live: Mutex::default(),
             idle: Notify::new(),
             stopping: AtomicBool::new(false),
+            taking: tokio::sync::Mutex::default(),
             owners: moka::future::Cache::builder()
                 .max_capacity(10_000)
                 .time_to_live(OWNERS_REMEMBERED)
@@ -243,12 +260,14 @@ impl Dispatcher {
         wait: Duration,
         held: Option<Held>,
     ) -> Result<Progress, Problem> {
-        self.check_running()?;
         let (id, tenant) = (submission.new.task.id, submission.new.task.tenant.clone());
+        let entered = self.enter(id);
+        // Looked at after it is entered: a stop waits for all that are.
+        self.check_running()?;
         let until = tokio::time::Instant::now() + wait;
         let (stored, was_stored) = oneshot::channel();
         // A task of its own, which nothing stops when the caller goes.
-        let carried = tokio::spawn(self.clone().carry(submission, held, stored));
+        let carried = tokio::spawn(self.clone().carry(submission, held, stored, entered));
         let lost = |error: tokio::task::JoinError| Problem::internal(&error);
         tokio::pin!(carried);
         let carried = match tokio::time::timeout_at(until, &mut carried).await {
@@ -273,6 +292,7 @@ impl Dispatcher {
         mut submission: Submission,
         held: Option<Held>,
         stored: oneshot::Sender<Box<Task>>,
+        entered: Entered,
     ) -> Result<Carried, Problem> {
         let _leader = match submission.new.task.cache_key {
             None => None,
@@ -306,7 +326,7 @@ impl Dispatcher {
         task.worker = Some(self.worker.clone());
         let fence = task.life.fence;
 
-        let live = self.enter(id);
+        let live = &entered.live;
         let sink = Arc::new(Sink::new(self.clock.clone()));
         let files = submission.new.payload.files.clone();
         let mut ran = self.begin(
@@ -322,23 +342,17 @@ impl Dispatcher {
         if let Ok(ran) = early {
             let ran = ran.unwrap_or_else(|_| lost());
             return match self.record_at_once(&submission.new, &ran, &sink).await {
-                Ok(Some(ended)) => {
-                    self.leave(id);
-                    Ok(Carried::Ended(ended))
-                }
+                Ok(Some(ended)) => Ok(Carried::Ended(ended)),
                 // To be tried again: it gets a row first.
-                Ok(None) => self.record_later(submission.new, ran, &sink, &live).await,
-                Err(problem) => {
-                    self.leave(id);
-                    Err(problem)
-                }
+                Ok(None) => self.record_later(submission.new, ran, &sink, live).await,
+                Err(problem) => Err(problem),
             };
         }
         let running = submission.new.task.clone();
-        self.store_running(submission.new, &live, id).await?;
+        self.store_running(submission.new, live).await?;
         let _ = stored.send(Box::new(running.clone()));
         let ran = self.follow(ran, id, fence, &sink).await;
-        self.carried(running, ran, &sink, &live).await
+        self.carried(running, ran, &sink, live).await
     }
 
     async fn record_later(
@@ -349,7 +363,7 @@ impl Dispatcher {
         live: &Live,
     ) -> Result<Carried, Problem> {
         let running = new.task.clone();
-        self.store_running(new, live, running.id).await?;
+        self.store_running(new, live).await?;
         self.carried(running, ran, sink, live).await
     }
 
@@ -369,11 +383,10 @@ impl Dispatcher {
     }
 
     /// Stores the row of a task that runs already; if that fails, the run is stopped.
-    async fn store_running(&self, new: NewTask, live: &Live, id: Uuid) -> Result<(), Problem> {
+    async fn store_running(&self, new: NewTask, live: &Live) -> Result<(), Problem> {
         let stored = self.store.create_tasks(vec![new], u64::MAX).await;
         if stored.is_err() {
             live.cancel.cancel();
-            self.leave(id);
         }
         Ok(stored?)
     }
@@ -482,17 +495,18 @@ impl Dispatcher {
             match self.record(id, fence, &ran, events.clone(), live).await {
                 Ok(task) => break Some(task),
                 Err(error) if error.is_passing() => {
+                    crate::gc::suspect();
                     tracing::warn!(%id, %error, "a result could not be stored; trying again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }
                 Err(error) => {
+                    crate::gc::suspect();
                     tracing::info!(%id, %error, "a run ended that was no longer wanted");
                     break None;
                 }
             }
         };
-        self.leave(id);
         self.signals.ring(id);
         if let Some(task) = &finished {
             count(task);
@@ -531,7 +545,7 @@ impl Dispatcher {
     }
 
     /// Takes a queued task up. It is running and leased to this worker already.
-    pub(super) async fn run_claimed(self: Arc<Self>, task: Task, place: Place) {
+    pub(super) async fn run_claimed(self: Arc<Self>, task: Task, place: Place, entered: Entered) {
         let (id, fence) = (task.id, task.life.fence);
         let held = match self.owner(&task).await {
             Ok(owner) => self.meter.hold(&owner.0, &owner.1),
@@ -550,7 +564,7 @@ impl Dispatcher {
             }
             return;
         };
-        let live = self.enter(id);
+        let live = &entered.live;
         let sink = Arc::new(Sink::new(self.clock.clone()));
         self.signals.ring(id);
         let mut leader = None;
@@ -576,7 +590,7 @@ impl Dispatcher {
                 ran
             }
         };
-        self.finish(id, fence, ran, &sink, &live).await;
+        self.finish(id, fence, ran, &sink, live).await;
         drop(leader);
     }
 
@@ -638,15 +652,15 @@ impl Dispatcher {
         Ok((callable, inputs, payload.files))
     }
 
-    fn enter(&self, id: Uuid) -> Live {
+    fn enter(self: &Arc<Self>, id: Uuid) -> Entered {
         let live = Live { cancel: CancelToken::new(), handed_back: Arc::default() };
         self.live.lock().insert(id, live.clone());
-        live
+        Entered { dispatcher: self.clone(), id, live }
     }
 
-    pub(super) fn leave(&self, id: Uuid) {
-        self.live.lock().remove(&id);
-        self.idle.notify_waiters();
+    /// Whether this process has the task, if only for a moment yet.
+    pub fn is_live(&self, id: Uuid) -> bool {
+        self.live.lock().contains_key(&id)
     }
 
     /// Stops runs of this process.
@@ -701,9 +715,16 @@ impl Dispatcher {
             };
             let until = self.clock.now().after(self.config.worker.lease);
             let without = self.passed_over();
+            let taking = self.taking.lock().await;
+            if self.is_stopping() {
+                place.give_back();
+                return (false, true);
+            }
             match self.queue.take(class, &without, &self.worker, until).await {
                 Ok(Some(task)) => {
-                    tokio::spawn(self.clone().run_claimed(task, place));
+                    let entered = self.enter(task.id);
+                    drop(taking);
+                    tokio::spawn(self.clone().run_claimed(task, place, entered));
                     return (true, had_no_place);
                 }
                 Ok(None) => place.give_back(),
@@ -721,6 +742,8 @@ impl Dispatcher {
     pub async fn stop(&self, grace: Duration) {
         self.stopping.store(true, Ordering::Release);
         self.signals.ring_all();
+        // What is being taken up is entered then; nothing is taken up after that.
+        drop(self.taking.lock().await);
         if tokio::time::timeout(grace, self.all_left()).await.is_ok() {
             return;
         }

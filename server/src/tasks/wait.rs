@@ -168,7 +168,6 @@ impl Dispatcher {
                 tracing::warn!(id = %task.id, %error, "a cached result could not be stored");
             }
         }
-        self.leave(task.id);
         self.signals.ring(task.id);
     }
 }

@@ -75,5 +75,6 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Execute)?;
     app.store.delete_file(caller.tenant(), &key).await.named("file")?;
+    crate::gc::suspect();
     Ok(StatusCode::NO_CONTENT)
 }

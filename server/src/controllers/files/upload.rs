@@ -196,6 +196,8 @@ async fn store(
         created_by: owner.account,
     };
     let view = FileView::from(&file);
+    // What it replaces is let go.
+    crate::gc::suspect();
     app.store.put_file(file, most.max(stored.bytes)).await.map_err(|error| match error {
         StoreError::Conflict(_) => {
             Problem::too_large("the tenant's quota of storage would be used up")

@@ -169,7 +169,15 @@ pub async fn made_before(
     caller: &Caller,
     id: Uuid,
 ) -> Result<Option<Response>, Problem> {
-    match app.store.task(caller.tenant(), None, id).await {
+    let found = loop {
+        let found = app.store.task(caller.tenant(), None, id).await;
+        // It runs, for a caller who hung up, and has a row in a moment.
+        if found.is_ok() || !app.dispatcher.is_live(id) {
+            break found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    match found {
         Ok(task) if task.life.state.is_final() => {
             let ended = app.dispatcher.shown(task).await?;
             Ok(Some(progress(Progress::Ended(ended))))

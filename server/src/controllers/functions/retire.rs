@@ -27,6 +27,7 @@ pub async fn function(
     let found = app.catalog.visible(&caller, &id, None).await?;
     check(&caller, &found)?;
     app.store.delete_function(&found.name, app.clock.now()).await.named("function")?;
+    crate::gc::suspect();
     app.catalog.forget();
     audit(&app, &caller, &trail, "function.delete", &found.name.id).await;
     Ok(StatusCode::NO_CONTENT)
@@ -54,6 +55,7 @@ pub async fn version(
     let found = app.catalog.visible(&caller, &id, Some(&version)).await?;
     check(&caller, &found)?;
     app.store.delete_release(&found.name, &exact, app.clock.now()).await.named("version")?;
+    crate::gc::suspect();
     app.catalog.forget();
     let target = format!("{} {version}", found.name.id);
     audit(&app, &caller, &trail, "version.delete", &target).await;

@@ -19,9 +19,10 @@ use crate::webhook;
 /// are read; others are told to come again.
 const ARCHIVE_ROOM: usize = 256 * 1024 * 1024;
 pub const ROOM_UNIT: usize = 64 * 1024;
-/// Bodies above `http::LARGE_BODY_BYTES` that are read and parsed at a time: parsed, JSON
+/// Bytes of JSON bodies above `http::LARGE_BODY_BYTES` that are served at a time: parsed, JSON
 /// takes many times its size.
-const LARGE_BODIES: usize = 8;
+const LARGE_BODIES: usize = 8 * 1024 * 1024;
+pub const LARGE_BODIES_UNITS: u32 = (LARGE_BODIES / ROOM_UNIT) as u32;
 
 /// What runs functions.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ pub struct App {
     pub keys: crate::http::Keys,
     /// Archives in memory, in units of `ROOM_UNIT`.
     pub archive_room: Arc<tokio::sync::Semaphore>,
-    /// Large JSON bodies that are read and parsed at a time.
+    /// Large JSON bodies that are served at a time, in units of `ROOM_UNIT`.
     pub large_bodies: Arc<tokio::sync::Semaphore>,
     /// Names this process: of idempotency keys, and as a worker.
     pub process: uuid::Uuid,
@@ -107,7 +108,7 @@ impl App {
             authenticator: Authenticator::new(store.clone(), clock.clone(), &config.quotas),
             keys: crate::http::Keys::default(),
             archive_room: Arc::new(tokio::sync::Semaphore::new(ARCHIVE_ROOM / ROOM_UNIT)),
-            large_bodies: Arc::new(tokio::sync::Semaphore::new(LARGE_BODIES)),
+            large_bodies: Arc::new(tokio::sync::Semaphore::new(LARGE_BODIES_UNITS as usize)),
             streams: Arc::new(tokio::sync::Semaphore::new(config.limits.sse_streams)),
             webhooks: webhook::Sender::new(policy)?,
             link_key: sealing.derive("links to files"),

@@ -2,10 +2,13 @@
 //! background work done, and an orderly stop.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::extract::connect_info::ConnectInfo;
+use futures_util::FutureExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -18,6 +21,8 @@ use crate::app::App;
 use crate::folders::Hold;
 use crate::{delivery, gc, router};
 
+/// Exit status of a server that is broken.
+const EXIT_BROKEN: i32 = 70;
 /// How long a listener rests after an error such as too many open files.
 const REST: Duration = Duration::from_millis(50);
 /// How often the use of tokens is written.
@@ -26,6 +31,8 @@ const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// How long connections may take to close, when all tasks have ended.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long deploys may take to hear that they are cancelled.
+const DEPLOYS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Puts in order what a server before this one left behind. Nobody else works here yet.
 pub async fn recover(app: &Arc<App>, hold: &Hold) -> anyhow::Result<()> {
@@ -42,13 +49,14 @@ pub async fn recover(app: &Arc<App>, hold: &Hold) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Serves until `stop` says so, then finishes or hands back what is under way.
+/// Serves until `stop` says so, then finishes or hands back what is under way. Says whether
+/// all of it ended: if not, the next start puts it in order.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     with_worker: bool,
     stop: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let background = background(&app, with_worker);
     let graceful = GracefulShutdown::new();
     let service = router::router(app.clone());
@@ -85,7 +93,10 @@ pub async fn serve(
         };
         // Answers are small and wait for nothing.
         let _ = stream.set_nodelay(true);
+        let asked = Arc::new(AtomicBool::new(false));
+        let has_asked = asked.clone();
         let service = service.clone().map_request(move |mut request: axum::http::Request<_>| {
+            has_asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(address));
             request
         });
@@ -93,8 +104,17 @@ pub async fn serve(
             .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
             .into_owned();
         let connection = graceful.watch(connection);
+        let patience = app.config.limits.header_timeout;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            tokio::pin!(connection);
+            // Before the first request there is no timer but this: which protocol it is has
+            // to be known first.
+            let ended = match tokio::time::timeout(patience, &mut connection).await {
+                Ok(ended) => ended,
+                Err(_) if !asked.load(Ordering::Relaxed) => return,
+                Err(_) => connection.await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, %address, "a connection ended early");
             }
             drop(place);
@@ -103,10 +123,12 @@ pub async fn serve(
     tracing::info!("stopping");
     drop(listener);
     app.deploys.stop();
+    let deploys = tokio::time::timeout(DEPLOYS_WITHIN, app.deploys.all_ended());
     app.dispatcher.stop(app.config.worker.shutdown_grace).await;
     if tokio::time::timeout(CLOSE_WITHIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were closed while they were in use");
     }
+    let in_order = deploys.await.is_ok();
     for task in background {
         task.abort();
     }
@@ -115,21 +137,35 @@ pub async fn serve(
     if gc::is_suspected() {
         gc::sweep(&app.store, &app.blobs, SystemTime::now(), true).await?;
     }
-    Ok(())
+    Ok(in_order)
 }
 
 fn background(app: &Arc<App>, with_worker: bool) -> Vec<tokio::task::JoinHandle<()>> {
     let mut tasks = vec![
-        tokio::spawn(app.dispatcher.clone().keep_leases()),
-        tokio::spawn(app.dispatcher.clone().forget_old()),
-        tokio::spawn(delivery::deliver(app.clone())),
-        tokio::spawn(keep_up(app.clone())),
-        tokio::spawn(sweep(app.clone())),
+        watched("leases", app.dispatcher.clone().keep_leases()),
+        watched("retention", app.dispatcher.clone().forget_old()),
+        watched("webhooks", delivery::deliver(app.clone())),
+        watched("tokens", keep_up(app.clone())),
+        watched("sweeping", sweep(app.clone())),
     ];
     if with_worker {
-        tasks.push(tokio::spawn(app.dispatcher.clone().take_up()));
+        tasks.push(watched("queue", app.dispatcher.clone().take_up()));
     }
     tasks
+}
+
+/// Without one of these the server would only seem to work: a mistake of ours in one ends
+/// the process, and whoever watches it starts another.
+fn watched(
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            tracing::error!(%name, "background work panicked");
+            std::process::exit(EXIT_BROKEN);
+        }
+    })
 }
 
 async fn keep_up(app: Arc<App>) {

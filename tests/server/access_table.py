@@ -94,7 +94,7 @@ BODIES = {
         # Whether there is such a file is told of the caller's own files alone.
         lambda names: json({
             "name": "reads", "inputs": {"a": {"$file": names.file}},
-            "code": "def calculate(a: dict) -> dict:\n    return {}\n",
+            "code": "def calculate(a: dict, b: float = 1.0) -> dict:\n    return {}\n",
         }),
     ],
     "upload_file": [

@@ -154,7 +154,8 @@ def check_result(client: httpx.Client, task: dict) -> dict:
     result = results["result"]
     assert result == expected(result["kind"], result["seed"]), (task, str(result)[:300])
     if result["kind"] == "file":
-        wanted = {"out/small.txt": block(result["seed"], 10), "out/large.txt": block(result["seed"], 1600)}
+        sizes = {"out/small.txt": 10, "out/large.txt": 1600}
+        wanted = {key: block(result["seed"], size) for key, size in sizes.items()}
         assert {file["key"] for file in results["files"]} == set(wanted), results["files"]
         for file in results["files"]:
             content = client.get(file["url"], follow_redirects=True).raise_for_status().content

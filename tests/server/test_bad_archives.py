@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zipfile
 
@@ -157,6 +158,14 @@ def test_an_archive_beyond_the_limit(client):
         pass  # It was closed while it was sent.
     # Beyond what was taken, there is what lay in the buffers of sockets.
     assert sent < 90 * MIB
+
+
+def test_a_package_within_the_limit_is_taken(client):
+    """What is refused as too large is too large."""
+    answer = send(client, zipped(("data.bin", random.Random(7).randbytes(20 * MIB)),
+                                 method=zipfile.ZIP_STORED))
+    assert answer.status_code == 201, answer.text
+    client.delete(f"/api/functions/{answer.json()['id']}").raise_for_status()
 
 
 FORM = (b'--x\r\ncontent-disposition: form-data; name="archive"; filename="a.py"\r\n\r\n'

@@ -202,8 +202,8 @@ def test_a_full_disk_is_told_and_survived(tmp_path, disk, log_beside):
         acknowledged: list[dict] = []
         check_calls_while_full(client, acknowledged)
         bodies = send_with_keys(client)
-        answer = client.post("/api/functions", json={"name": "other", "code": WORK})
-        refused(answer)
+        other = {"name": "other", "code": WORK}
+        refused(client.post("/api/functions", json=other))
         deadline = time.monotonic() + 8.0
         while time.monotonic() < deadline:
             # Not failed, not lost: it waits for space.
@@ -222,7 +222,7 @@ def test_a_full_disk_is_told_and_survived(tmp_path, disk, log_beside):
         for kind in ("quick", "large", "file", "log"):
             task = execute(client, "work", {"kind": kind, "seed": 3000}).json()
             check_result(client, task)
-        assert client.post("/api/functions", json={"name": "other", "code": WORK}).status_code == 201
+        assert client.post("/api/functions", json=other).status_code == 201
         check_keys_afterwards(client, bodies)
         tasks = wait_until_idle(client, 30.0)
         stored = {task["id"]: task for task in tasks}

@@ -67,8 +67,9 @@ def test_a_stop_under_load_hands_back_what_runs_and_answers_who_waits(tmp_path):
                 assert answer.status_code == 202, answer.text
                 queued.append(answer.json()["id"])
             wait_for_running(client, 2)
-        long = [Caller(server, {"kind": "sleep", "seed": seed, "seconds": 3.0}) for seed in range(4)]
-        short = [Caller(server, {"kind": "sleep", "seed": seed, "seconds": 0.9}) for seed in range(10, 13)]
+        sleep = {"kind": "sleep"}
+        long = [Caller(server, sleep | {"seed": n, "seconds": 3.0}) for n in range(4)]
+        short = [Caller(server, sleep | {"seed": n, "seconds": 0.9}) for n in range(10, 13)]
         for caller in long + short:
             caller.start()
         # All of them are accepted by then.

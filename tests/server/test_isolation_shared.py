@@ -252,8 +252,8 @@ def test_files_of_another_tenant_are_no_inputs(ours, theirs):
     key = f"{MARKER}/input.txt"
     ours["user"].post("/api/files", params={"key": key}, content=MARKER.encode(),
                       headers={"content-type": "text/plain"}).raise_for_status()
-    code = ("import mecapy\n\ndef calculate(file: dict) -> dict:\n"
-            "    return {'text': mecapy.files.open(file['$file']).read()}\n")
+    code = ("import mecapy\n\ndef calculate(file: dict, a: float = 1.0) -> dict:\n"
+            "    return {'text': mecapy.files.open(file['$file']).read().decode()}\n")
     name = public(ours, code)
     own = execute(ours["user"], name, {"file": {"$file": key}}).json()
     assert own.get("result") == {"text": MARKER}, own["error"]
@@ -263,7 +263,7 @@ def test_files_of_another_tenant_are_no_inputs(ours, theirs):
     assert refused[0].json()["violations"][0]["rule"] == refused[1].json()["violations"][0]["rule"]
     # Nor is one opened that the call was not given.
     code = ("import mecapy\n\ndef calculate(key: str) -> dict:\n"
-            "    return {'text': mecapy.files.open(key).read()}\n")
+            "    return {'text': mecapy.files.open(key).read().decode()}\n")
     name = public(ours, code)
     for client, id in ((ours["user"], name), (theirs["user"], abroad(name))):
         done = execute(client, id, {"key": key}).json()

@@ -23,6 +23,8 @@ const REPACK: &str = "pack the folder again with an ordinary ZIP tool";
 struct Entry {
     index: usize,
     name: String,
+    /// Its size, as the archive says.
+    declared: u64,
 }
 
 /// Writes a tree as a ZIP: the same tree, the same bytes.
@@ -60,6 +62,17 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
 
     let mut gathered = Gathered::default();
     let ratio_limit = (bytes.len() as u64).saturating_mul(MAX_RATIO);
+    // What says itself that it is too large is not unpacked; what lies is counted below.
+    let mut declared = 0_u64;
+    for entry in &entries {
+        declared = declared.saturating_add(entry.declared);
+        if declared > gathered.room() {
+            return Err(too_large().in_file(&entry.name));
+        }
+        if declared > ratio_limit {
+            return Err(too_dense().in_file(&entry.name));
+        }
+    }
     for entry in &entries {
         let limit = gathered.room().min(ratio_limit.saturating_sub(gathered.bytes));
         let mut content = Vec::new();
@@ -76,10 +89,7 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
             return Err(if limit == gathered.room() {
                 too_large()
             } else {
-                problem(
-                    format!("the ZIP unpacks to more than {MAX_RATIO} times its size"),
-                    "leave out what is mostly repetition, or compute it in the handler",
-                )
+                too_dense()
             }
             .in_file(&entry.name));
         }
@@ -87,6 +97,13 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
         gathered.add(name, content)?;
     }
     Ok(gathered.tree)
+}
+
+fn too_dense() -> Problem {
+    problem(
+        format!("the ZIP unpacks to more than {MAX_RATIO} times its size"),
+        "leave out what is mostly repetition, or compute it in the handler",
+    )
 }
 
 /// The files to read, from the central directory alone.
@@ -136,7 +153,7 @@ fn entries(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Entry>, Problem> {
             );
         }
         if !name.ends_with('/') {
-            entries.push(Entry { index, name: name.to_owned() });
+            entries.push(Entry { index, name: name.to_owned(), declared: entry.size() });
         }
     }
     entries

@@ -27,6 +27,9 @@ pub struct ServeArgs {
 }
 
 pub async fn serve(config: Arc<Config>, args: ServeArgs) -> anyhow::Result<()> {
+    // Heard from the beginning on: a stop while it starts is one in order too.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let hold = wiring::hold(&config)?;
     hold.begin().context("the data folder cannot be written to")?;
     let storage = wiring::storage(&config)?;
@@ -50,18 +53,18 @@ pub async fn serve(config: Arc<Config>, args: ServeArgs) -> anyhow::Result<()> {
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
     tracing::info!(%address, "serving");
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    serve::serve(app.clone(), listener, !args.no_worker, stop).await?;
+    let in_order = serve::serve(app.clone(), listener, !args.no_worker, stop).await?;
     drop(app);
-    hold.stopped()?;
-    tracing::info!("stopped");
+    if in_order {
+        hold.stopped()?;
+    }
+    tracing::info!(in_order, "stopped");
     Ok(())
 }
 

@@ -248,6 +248,13 @@ impl Deploys {
         }
     }
 
+    /// Returns when none is under way.
+    pub async fn all_ended(&self) {
+        while self.accepted.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
     /// Takes nothing more, and stops what is under way.
     pub fn stop(&self) {
         self.cancel.cancel();

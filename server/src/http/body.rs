@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::app::App;
+use crate::app::{App, LARGE_BODIES_UNITS, ROOM_UNIT};
 use crate::problem::Problem;
 
 /// A JSON body as a type: of content type `application/json`, within the limit, without
@@ -21,12 +21,13 @@ pub struct Json<T> {
     pub value: T,
     /// SHA-256 of the bytes.
     pub fingerprint: [u8; 32],
+    /// The memory that a large one has, until the request is answered.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// A body of another kind, its content type with it.
 pub struct RawBody {
     pub content_type: String,
-    pub headers: HeaderMap,
     pub body: Body,
 }
 
@@ -42,9 +43,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
             )));
         }
         let limit = app.config.limits.body_bytes;
-        let (bytes, _room) = read_bounded(app, request.into_body(), limit).await?;
+        let (bytes, room) = read_bounded(app, request.into_body(), limit).await?;
         let fingerprint = crate::hash::sha256(&[&bytes]);
-        Ok(Self { value: parsed(&bytes)?, fingerprint })
+        Ok(Self { value: parsed(&bytes)?, fingerprint, room })
     }
 }
 
@@ -53,8 +54,7 @@ impl FromRequest<Arc<App>> for RawBody {
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Problem> {
         let content_type = content_type(request.headers());
-        let headers = request.headers().clone();
-        Ok(Self { content_type, headers, body: request.into_body() })
+        Ok(Self { content_type, body: request.into_body() })
     }
 }
 
@@ -87,7 +87,20 @@ pub fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(Problem::at("", "type", "the body has to be a JSON object"));
     }
-    typed(value)
+    typed(value).map_err(|problem| with_values(problem, text))
+}
+
+/// Says what was seen where a rule was broken.
+fn with_values(mut problem: Problem, text: &str) -> Problem {
+    let Ok(whole) = model::json::parse(text) else { return problem };
+    for violation in &mut problem.violations {
+        let Some(seen) = whole.pointer(&violation.pointer) else { continue };
+        // Large ones are cut, and are text then.
+        let shown = model::json::excerpt(seen, MAX_SHOWN_BYTES);
+        violation.value =
+            if shown.len() < MAX_SHOWN_BYTES { seen.clone() } else { Value::String(shown) };
+    }
+    problem
 }
 
 /// As `parsed`, of a document that was read already.
@@ -137,6 +150,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
+/// Largest value of a violation that is shown whole.
+const MAX_SHOWN_BYTES: usize = 500;
 /// Bodies up to this size are read without asking for room.
 pub const LARGE_BODY_BYTES: usize = 64 * 1024;
 /// How long a large body waits for room.
@@ -150,6 +165,10 @@ pub async fn read_bounded(
     limit: usize,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
     let mut room = None;
+    let upper = http_body::Body::size_hint(&body).upper();
+    let most = upper.map_or(limit, |upper| limit.min(usize::try_from(upper).unwrap_or(limit)));
+    let all = LARGE_BODIES_UNITS;
+    let units = u32::try_from(most.div_ceil(ROOM_UNIT)).unwrap_or(all).clamp(1, all);
     let too_large = || Problem::too_large(format!("the body is larger than {limit} bytes"));
     let mut stream = body.into_data_stream();
     let mut whole = Vec::new();
@@ -166,7 +185,9 @@ pub async fn read_bounded(
                     return Err(too_large());
                 }
                 if room.is_none() && so_far + part.len() > LARGE_BODY_BYTES {
-                    let asked = app.large_bodies.clone().acquire_owned();
+                    // As much as it may come to, which is asked for once: two that wait for
+                    // more of each other would wait for ever.
+                    let asked = app.large_bodies.clone().acquire_many_owned(units);
                     let given = tokio::time::timeout(ROOM_WAIT, asked).await;
                     let Ok(Ok(permit)) = given else {
                         let detail = "too many large requests at a time; try again";

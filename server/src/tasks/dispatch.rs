@@ -77,6 +77,8 @@ pub struct Dispatcher {
     pool: Pool,
     flights: Arc<Flights>,
     inline: moka::sync::Cache<[u8; 32], Arc<Inline>>,
+    /// Inline codes that are checked at a time.
+    checks: tokio::sync::Semaphore,
     live: Mutex<HashMap<Uuid, Live>>,
     meter: Arc<Meter>,
     /// Accounts with their tenants, for their quotas.
@@ -143,6 +145,7 @@ impl Dispatcher {
                 .max_capacity(64 * 1024)
                 .weigher(|_, inline: &Arc<Inline>| (inline.callable.bytes / 1024) as u32)
                 .build(),
+            checks: tokio::sync::Semaphore::new(settings.threads),
             live: Mutex::default(),
             idle: Notify::new(),
             stopping: AtomicBool::new(false),
@@ -180,10 +183,23 @@ impl Dispatcher {
         if let Some(known) = self.inline.get(&key) {
             return Ok(known);
         }
+        let place = tokio::time::timeout(inline::IMPORT_WITHIN, self.checks.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(InlineError::Busy) };
         let (executor, name, code) = (self.gated(), name.to_owned(), code.to_owned());
-        let prepared = tokio::task::spawn_blocking(move || inline::prepare(&executor, &name, &code))
-            .await
-            .unwrap_or_else(|error| Err(InlineError::Engine(error.to_string())))?;
+        let cancel = CancelToken::new();
+        let stop = cancel.clone();
+        let mut checking = tokio::task::spawn_blocking(move || {
+            inline::prepare(&executor, &name, &code, cancel)
+        });
+        let checked = match tokio::time::timeout(inline::IMPORT_WITHIN, &mut checking).await {
+            Ok(checked) => checked,
+            Err(_) => {
+                stop.cancel();
+                checking.await
+            }
+        };
+        let prepared =
+            checked.unwrap_or_else(|error| Err(InlineError::Engine(error.to_string())))?;
         let prepared = Arc::new(prepared);
         self.inline.insert(key, prepared.clone());
         Ok(prepared)

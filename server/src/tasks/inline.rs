@@ -1,6 +1,7 @@
 //! Inline code: a `handler.py` that comes with the task.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{CancelToken, Executor, Tree};
 use package::dependencies::Resolver;
@@ -12,6 +13,9 @@ use crate::worker::gated::Gated;
 
 /// Largest code, in bytes.
 pub const MAX_CODE_BYTES: usize = 1024 * 1024;
+
+/// Longest that checking and importing inline code may take: it is to be small.
+pub const IMPORT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Code that was checked and can be called.
 pub struct Inline {
@@ -26,6 +30,10 @@ pub struct Inline {
 pub enum InlineError {
     #[error("{0}")]
     Package(PackageError),
+    #[error("importing the code takes longer than {} s", IMPORT_WITHIN.as_secs())]
+    Slow,
+    #[error("too much inline code is being checked")]
+    Busy,
     #[error("{0}")]
     Engine(String),
 }
@@ -34,6 +42,8 @@ impl From<InlineError> for Problem {
     fn from(error: InlineError) -> Self {
         match error {
             InlineError::Package(error) => invalid_package(&error),
+            slow @ InlineError::Slow => Self::invalid("invalid-package", slow.to_string()),
+            busy @ InlineError::Busy => Self::unavailable(format!("{busy}; try again")),
             InlineError::Engine(message) => {
                 tracing::warn!(%message, "inline code could not be checked");
                 Self::unavailable("the code could not be checked now; try again")
@@ -52,13 +62,18 @@ pub fn invalid_package(error: &PackageError) -> Problem {
 }
 
 /// Checks code and makes it callable; no dependencies. Blocking.
-pub fn prepare(executor: &Gated, name: &str, code: &str) -> Result<Inline, InlineError> {
+pub fn prepare(
+    executor: &Gated,
+    name: &str,
+    code: &str,
+    cancel: CancelToken,
+) -> Result<Inline, InlineError> {
     let mut tree = Tree::new();
     let _ = tree.insert(package::archive::SCRIPT_FILE, code);
     let archive = Archive { tree: Arc::new(tree), script: Some(format!("{name}.py")) };
     let source = package::manifest::read(&archive).map_err(InlineError::Package)?;
     let options = Options {
-        resolver: Resolver { uv: None, cache: None, cancel: CancelToken::new() },
+        resolver: Resolver { uv: None, cache: None, cancel },
         run_test_cases: false,
         snapshots: false,
         ..Options::default()
@@ -67,6 +82,7 @@ pub fn prepare(executor: &Gated, name: &str, code: &str) -> Result<Inline, Inlin
     let prepared = package::prepare(&archive.tree, &source, executor, &options, &|_, _| {})
         .map_err(|error| match error {
             PrepareError::Package(error) => InlineError::Package(error),
+            PrepareError::Cancelled => InlineError::Slow,
             error => InlineError::Engine(error.to_string()),
         })?;
     let Some(function) = prepared.functions.into_iter().next() else {

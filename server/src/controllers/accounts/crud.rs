@@ -86,7 +86,7 @@ pub async fn create(
     caller: Caller,
     trail: Trail,
     key: Key,
-    Json { value: body, fingerprint }: Json<NewAccount>,
+    Json { value: body, fingerprint, room: _room }: Json<NewAccount>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Admin)?;
     check_name(&body.name)?;

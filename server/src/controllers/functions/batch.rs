@@ -72,7 +72,7 @@ pub async fn batch(
     caller: Caller,
     Path(id): Path<String>,
     key: Key,
-    Json { value: body, fingerprint }: Json<BatchBody>,
+    Json { value: body, fingerprint, room: _room }: Json<BatchBody>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Execute)?;
     let count = body.inputs.len();

@@ -260,16 +260,17 @@ async fn read(
     app: &Arc<App>,
     request: Request,
 ) -> Result<(Source, Option<Visibility>, [u8; 32]), Problem> {
+    let given = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    let essence = given.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
+    if essence.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data") {
+        return multipart(app, request).await;
+    }
     let raw = RawBody::from_request(request, app).await?;
     if is_json(&raw.content_type) {
         let (bytes, _room) = read_bounded(app, raw.body, app.config.limits.body_bytes).await?;
         let fingerprint = crate::hash::sha256(&[b"json", &bytes]);
         let (source, visibility) = of_json(&bytes)?;
         return Ok((source, visibility, fingerprint));
-    }
-    let essence = raw.content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("multipart/form-data") {
-        return multipart(app, raw).await;
     }
     Err(Problem::unsupported_media_type(
         "the body has to be `multipart/form-data` with an `archive`, or `application/json`",
@@ -332,10 +333,8 @@ fn of_json(bytes: &[u8]) -> Result<(Source, Option<Visibility>), Problem> {
 
 async fn multipart(
     app: &Arc<App>,
-    raw: RawBody,
+    request: Request,
 ) -> Result<(Source, Option<Visibility>, [u8; 32]), Problem> {
-    let mut request = Request::new(raw.body);
-    *request.headers_mut() = raw.headers;
     let limits = &app.config.limits;
     let mut form = axum::extract::Multipart::from_request(request, &())
         .await
@@ -384,7 +383,13 @@ async fn multipart(
             "archive" if archive.is_none() => archive = Some((file_name, bytes.into())),
             "visibility" => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                visibility = Some(crate::http::typed(text.into())?);
+                let wrong = |mut problem: Problem| {
+                    problem.violations.iter_mut().for_each(|violation| {
+                        violation.pointer = "/visibility".to_owned();
+                    });
+                    problem
+                };
+                visibility = Some(crate::http::typed(text.into()).map_err(wrong)?);
             }
             "archive" => return Err(Problem::at("/archive", "maxItems", "there are two archives")),
             other => {
@@ -397,7 +402,6 @@ async fn multipart(
         return Err(Problem::at("", "required", "the form has no `archive`"));
     };
     let fingerprint = crate::hash::sha256(&[b"archive", &bytes]);
-    // A name says only whether it is a script.
-    let name = if name.to_ascii_lowercase().ends_with(".py") { name } else { "package.zip".to_owned() };
+    let name = model::json::cut(&name, 200);
     Ok((Source::Archive { name, bytes, room }, visibility, fingerprint))
 }

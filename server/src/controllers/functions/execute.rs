@@ -93,7 +93,7 @@ pub async fn execute(
     Path(id): Path<String>,
     Wait(wait): Wait,
     key: Key,
-    Json { value: body, fingerprint }: Json<ExecuteBody>,
+    Json { value: body, fingerprint, room: _room }: Json<ExecuteBody>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Execute)?;
     let function = app.catalog.visible(&caller, &id, body.version.as_deref()).await?;

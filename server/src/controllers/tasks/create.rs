@@ -91,7 +91,7 @@ pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
     key: Key,
-    Json { value, fingerprint }: Json<Value>,
+    Json { value, fingerprint, room: _room }: Json<Value>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Execute)?;
     let (app, caller) = (&app, &caller);
@@ -150,6 +150,8 @@ async fn read(
     if let Err(error) = body.name.parse::<model::FunctionId>() {
         return Err(Problem::at("/name", "pattern", error.to_string()));
     }
+    // Checking it runs it: that counts as a call.
+    app.meter.begin(&*app.store, caller, 1, false, app.clock.now()).await?;
     let inline = app.dispatcher.inline(&body.name, &body.code).await?;
     let options = Options {
         class: body.priority,

@@ -51,9 +51,8 @@ impl Catalog {
         if let Some(found) = self.found.get(&key).await {
             return Ok(found);
         }
-        let lookup = async {
-            Ok::<_, StoreError>(self.store.function(name, version).await?.map(Arc::new))
-        };
+        let lookup =
+            async { Ok::<_, StoreError>(self.store.function(name, version).await?.map(Arc::new)) };
         self.found.try_get_with(key, lookup).await.map_err(|error| (*error).clone())
     }
 

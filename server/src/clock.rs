@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A moment, in microseconds; RFC 3339 in UTC as JSON.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(Timestamp);
 
@@ -18,7 +16,8 @@ impl Time {
 
     /// Microseconds since 1970; what lies beyond the year 9999 is its end.
     pub fn from_micros(micros: i64) -> Self {
-        let bounded = micros.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+        let bounded =
+            micros.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
         Self(Timestamp::from_microsecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 

@@ -14,8 +14,7 @@ use crate::bootstrap::TENANT;
 /// Deploys every folder of `folder` with a manifest, in the tenant `default`, one after the
 /// other; says what was deployed. One that fails is logged and does not stop the others.
 pub async fn deploy(app: &Arc<App>, folder: &Path) -> anyhow::Result<Vec<String>> {
-    let accounts =
-        app.store.accounts(TENANT, PageRequest { limit: 200, after: None }).await?.items;
+    let accounts = app.store.accounts(TENANT, PageRequest { limit: 200, after: None }).await?.items;
     let account = accounts
         .into_iter()
         .find(|account| account.role == Role::Admin)
@@ -47,7 +46,11 @@ pub async fn deploy(app: &Arc<App>, folder: &Path) -> anyhow::Result<Vec<String>
             tenant: TENANT.to_owned(),
             account: account.id,
             is_admin: true,
-            source: Source::Archive { name: "package.zip".to_owned(), bytes: bytes.into(), room: None },
+            source: Source::Archive {
+                name: "package.zip".to_owned(),
+                bytes: bytes.into(),
+                room: None,
+            },
             visibility: None,
         };
         if let Err(problem) = app.deploys.begin(order).await {

@@ -109,9 +109,7 @@ pub fn sealing_key(data: &Path, configured: Option<&str>) -> io::Result<[u8; 32]
     file.as_file().sync_all()?;
     match file.persist_noclobber(&path) {
         Ok(_) => Ok(key),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            sealing_key(data, None)
-        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => sealing_key(data, None),
         Err(error) => Err(error.error),
     }
 }

@@ -68,8 +68,14 @@ pub fn download(app: &App, content: &BlobKey, name: &str, content_type: &str) ->
 }
 
 /// A signed address to upload to, and when it expires.
-pub fn upload(app: &App, tenant: &str, account: Uuid, key: &str, content_type: &str, most: u64)
--> (String, crate::clock::Time) {
+pub fn upload(
+    app: &App,
+    tenant: &str,
+    account: Uuid,
+    key: &str,
+    content_type: &str,
+    most: u64,
+) -> (String, crate::clock::Time) {
     let expires = app.clock.now().after(app.config.retention.signed_url);
     let mut link = Upload {
         tenant: tenant.to_owned(),
@@ -100,8 +106,7 @@ impl Upload {
     fn sign(&self, key: &[u8; 32]) -> String {
         let (account, most, expires) =
             (self.account.to_string(), self.most.to_string(), self.expires.to_string());
-        let parts =
-            ["upload", &self.tenant, &account, &self.key, &self.r#type, &most, &expires];
+        let parts = ["upload", &self.tenant, &account, &self.key, &self.r#type, &most, &expires];
         signature(key, &parts)
     }
 
@@ -115,8 +120,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 fn signature(key: &[u8; 32], parts: &[&str]) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key).expect("a key of any length is an HMAC's");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length is an HMAC's");
     for part in parts {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());
@@ -144,7 +148,9 @@ fn query(link: &impl Serialize) -> String {
 /// A file's key as parts of a path.
 pub fn path(key: &str) -> String {
     let parts = key.split('/').map(|part| {
-        url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
+        url::form_urlencoded::byte_serialize(part.as_bytes())
+            .collect::<String>()
+            .replace('+', "%20")
     });
     parts.collect::<Vec<_>>().join("/")
 }

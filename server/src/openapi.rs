@@ -90,9 +90,12 @@ fn add_common(method: &str, operation: &mut Value) {
         if let Some(response) = response.as_object_mut() {
             response.entry("headers").or_insert_with(|| json!({}));
             if let Some(headers) = response["headers"].as_object_mut() {
-                headers.insert("x-request-id".to_owned(), json!({
+                headers.insert(
+                    "x-request-id".to_owned(),
+                    json!({
                     "description": "names the request in the server's log",
-                    "schema": {"type": "string"}}));
+                    "schema": {"type": "string"}}),
+                );
             }
         }
     }

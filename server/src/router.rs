@@ -12,9 +12,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
-use crate::controllers::{
-    accounts, deployments, files, functions, health, tasks, webhooks,
-};
+use crate::controllers::{accounts, deployments, files, functions, health, tasks, webhooks};
 use crate::openapi;
 
 /// The document, for tests and for `mecapy-server openapi`.

@@ -10,9 +10,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::deploy::Steps;
 use crate::identity::Caller;
-use crate::store::{
-    Attempt, Class, Deployment, DeploymentState, Function, Task, Visibility,
-};
+use crate::store::{Attempt, Class, Deployment, DeploymentState, Function, Task, Visibility};
 use crate::tasks::Ended;
 
 /// Results up to this size are shown with their task; larger ones are at `result_url`.

@@ -31,11 +31,11 @@ pub fn storage(config: &Config) -> anyhow::Result<Storage> {
     let data = &config.data_dir;
     folders::create(data).with_context(|| format!("the data folder {}", data.display()))?;
     let path = folders::database(data);
-    let store =
-        SqliteStore::open(&path, Arc::new(SystemClock)).with_context(|| format!("the database {}", path.display()))?;
+    let store = SqliteStore::open(&path, Arc::new(SystemClock))
+        .with_context(|| format!("the database {}", path.display()))?;
     let objects = folders::objects(data);
-    let blobs =
-        FolderBlobs::open(&objects).with_context(|| format!("the objects {}", objects.display()))?;
+    let blobs = FolderBlobs::open(&objects)
+        .with_context(|| format!("the objects {}", objects.display()))?;
     Ok(Storage { store, blobs: Arc::new(blobs) })
 }
 

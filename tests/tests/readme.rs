@@ -11,11 +11,8 @@ fn the_quick_start_is_literally_true() {
     let root = repository::root();
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let section = readme.split("## Quick start").nth(1).expect("a quick start");
-    let blocks: Vec<&str> = section
-        .split("```sh\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
+    let blocks: Vec<&str> =
+        section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     // What built this test: building again inside it would wait for itself. What it starts
     // is tested in tests/server/test_run.py.
     assert_eq!(blocks[0].trim(), "make run");

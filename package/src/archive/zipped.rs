@@ -86,12 +86,8 @@ pub fn read(bytes: &[u8]) -> Result<Tree, Problem> {
                 .in_file(&entry.name)
         })?;
         if content.len() as u64 > limit {
-            return Err(if limit == gathered.room() {
-                too_large()
-            } else {
-                too_dense()
-            }
-            .in_file(&entry.name));
+            return Err(if limit == gathered.room() { too_large() } else { too_dense() }
+                .in_file(&entry.name));
         }
         let name = entry.name.strip_prefix(&root).unwrap_or(&entry.name);
         gathered.add(name, content)?;

@@ -60,12 +60,13 @@ pub async fn backup(config: &Config, args: BackupArgs) -> anyhow::Result<()> {
         let Some(last) = listed.last() else { break };
         after = Some(last.key);
         for one in listed {
-            let mut content = match tokio::task::block_in_place(|| storage.blobs.open_blocking(&one.key)) {
-                Ok(content) => content,
-                // Swept since it was listed: nothing refers to it.
-                Err(mecapy_server::blobs::BlobError::NotFound) => continue,
-                Err(error) => return Err(error.into()),
-            };
+            let mut content =
+                match tokio::task::block_in_place(|| storage.blobs.open_blocking(&one.key)) {
+                    Ok(content) => content,
+                    // Swept since it was listed: nothing refers to it.
+                    Err(mecapy_server::blobs::BlobError::NotFound) => continue,
+                    Err(error) => return Err(error.into()),
+                };
             let mut header = tar::Header::new_gnu();
             header.set_size(one.bytes);
             header.set_mode(0o600);

@@ -29,8 +29,9 @@ pub struct TokenArgs {
 
 /// Also while a server runs on the same data folder.
 pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
-    let role = Role::parse(&args.role)
-        .with_context(|| format!("`{}` is not a role: viewer, user, developer, admin", args.role))?;
+    let role = Role::parse(&args.role).with_context(|| {
+        format!("`{}` is not a role: viewer, user, developer, admin", args.role)
+    })?;
     args.tenant
         .parse::<model::FunctionId>()
         .map_err(|_| anyhow::anyhow!("`{}` is not a tenant's name: a-z, 0-9, -", args.tenant))?;

@@ -72,9 +72,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics", security(()),
     responses((status = 200, description = "metrics", body = String,
         content_type = "text/plain")))]
-pub async fn metrics(
-    State(app): State<Arc<App>>,
-) -> Response {
+pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(depths) = app.store.queue_depths().await {
         let now = app.clock.now();
         for depth in depths {

@@ -90,10 +90,7 @@ pub async fn redeliver(
 ) -> Result<(StatusCode, axum::Json<DeliveryView>), Problem> {
     caller.may(Scope::Execute)?;
     let delivery = app.store.delivery(caller.tenant(), id).await.named("delivery")?;
-    app.store
-        .task(caller.tenant(), caller.viewer(), delivery.task)
-        .await
-        .named("delivery")?;
+    app.store.task(caller.tenant(), caller.viewer(), delivery.task).await.named("delivery")?;
     app.store.redeliver(caller.tenant(), id, app.clock.now()).await.named("delivery")?;
     let delivery = app.store.delivery(caller.tenant(), id).await.named("delivery")?;
     Ok((StatusCode::ACCEPTED, axum::Json(delivery.into())))

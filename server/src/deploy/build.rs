@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Deploys;
 use super::log::Log;
 use super::source::{Fetched, Source};
-use super::Deploys;
 use crate::blobs::{BlobError, BlobKey};
 use crate::callable::pack_zstd;
 use crate::store::{FunctionName, FunctionRelease, Release, StoreError, VersionQuery};
@@ -154,9 +154,8 @@ impl Deploys {
         log.package_step(package::Step::Tests, "running its tests");
         let report = package::run_tests(&prepared, sandbox, &options)?;
         if !report.passed() {
-            let failed = Failed::from(PackageError {
-                problems: report.problems(&prepared.manifest.file),
-            });
+            let failed =
+                Failed::from(PackageError { problems: report.problems(&prepared.manifest.file) });
             return Err(Failed { report: Some(shown(&report)), ..failed });
         }
         for warning in &prepared.warnings {
@@ -232,8 +231,7 @@ impl Deploys {
             let snapshot = match &function.snapshot {
                 None => None,
                 Some(snapshot) => {
-                    let bytes =
-                        snapshot.source.read().map_err(|error| Failed::internal(&error))?;
+                    let bytes = snapshot.source.read().map_err(|error| Failed::internal(&error))?;
                     Some((snapshot.id.clone(), blobs.put_blocking(&bytes)?.key))
                 }
             };
@@ -245,7 +243,10 @@ impl Deploys {
                 engine: function.engine,
                 engine_reason: function.engine_reason.clone(),
                 inputs_schema: function.inputs_schema.value().clone(),
-                outputs_schema: function.outputs_schema.as_ref().map(|schema| schema.value().clone()),
+                outputs_schema: function
+                    .outputs_schema
+                    .as_ref()
+                    .map(|schema| schema.value().clone()),
                 strict_outputs: function.spec.strict_outputs,
                 timeout_ms: runtime.timeout.as_millis() as u64,
                 memory_bytes: runtime.memory_bytes,
@@ -319,4 +320,3 @@ fn shown(report: &Report) -> Value {
         "tests_failure": failure.map(|failure| failure.message.clone()),
     })
 }
-

@@ -71,8 +71,7 @@ impl Log {
         let events =
             vec![NewEvent { kind: EventKind::Status, at, data: json!({"state": "running"}) }];
         let state = State { deployment, steps: Steps::default(), events, closed: false };
-        let shared =
-            Arc::new(Shared { clock, state: Mutex::new(state), changed: Notify::new() });
+        let shared = Arc::new(Shared { clock, state: Mutex::new(state), changed: Notify::new() });
         shared.changed.notify_one();
         (Self { shared: shared.clone() }, Listener { shared })
     }
@@ -123,10 +122,7 @@ impl Log {
     }
 
     /// The deployment as it is, and what was not written yet; nothing is written any more.
-    pub async fn close(
-        self,
-        writer: tokio::task::JoinHandle<()>,
-    ) -> (Deployment, Vec<NewEvent>) {
+    pub async fn close(self, writer: tokio::task::JoinHandle<()>) -> (Deployment, Vec<NewEvent>) {
         self.shared.state.lock().closed = true;
         self.shared.changed.notify_one();
         let _ = writer.await;

@@ -76,8 +76,9 @@ impl Deploys {
         if self.cancel.is_cancelled()
             || self.accepted.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err()
         {
-            return Err(Problem::unavailable("too many deploys are under way; try again")
-                .retry_after(5));
+            return Err(
+                Problem::unavailable("too many deploys are under way; try again").retry_after(5)
+            );
         }
         let deployment = Deployment {
             id: order.id,
@@ -111,17 +112,13 @@ impl Deploys {
         deployment.started_at = Some(self.wiring.clock.now());
         let id = deployment.id;
         let (log, listener) = Log::new(self.wiring.clock.clone(), deployment);
-        let writer = tokio::spawn(listener.write(
-            self.wiring.store.clone(),
-            self.wiring.signals.clone(),
-        ));
+        let writer =
+            tokio::spawn(listener.write(self.wiring.store.clone(), self.wiring.signals.clone()));
         let deploys = self.clone();
         let building = {
             let log = log.clone();
             let (tenant, account) = (order.tenant.clone(), order.account);
-            tokio::task::spawn_blocking(move || {
-                deploys.build(order.source, &tenant, account, &log)
-            })
+            tokio::task::spawn_blocking(move || deploys.build(order.source, &tenant, account, &log))
         };
         let built = building.await.unwrap_or_else(|error| Err(Failed::internal(&error)));
         let outcome = match built {
@@ -173,11 +170,8 @@ impl Deploys {
             is_admin,
             now,
         };
-        let finished = self
-            .wiring
-            .store
-            .finish_deployment(publication, deployment.clone(), with_end)
-            .await;
+        let finished =
+            self.wiring.store.finish_deployment(publication, deployment.clone(), with_end).await;
         match finished {
             Ok(_) => {
                 self.wiring.catalog.forget();

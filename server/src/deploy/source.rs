@@ -117,7 +117,9 @@ impl Code {
             "versioning": {"version": self.version.as_deref().unwrap_or("0.0.0")},
         });
         let mut tree = Tree::new();
-        for (path, text) in [("handler.py", self.code.clone()), ("mecapy.yaml", manifest.to_string())] {
+        for (path, text) in
+            [("handler.py", self.code.clone()), ("mecapy.yaml", manifest.to_string())]
+        {
             tree.insert(path, text.into_bytes()).expect("two names in an empty tree");
         }
         Archive { tree: Arc::new(tree), script: None }

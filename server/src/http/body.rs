@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn content_types() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;x=1"] {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;x=1"]
+        {
             assert!(is_json(good), "{good}");
         }
         for bad in ["", "text/json", "application/json; charset=latin1", "application/jsonp"] {

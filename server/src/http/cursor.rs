@@ -87,7 +87,8 @@ pub fn bounded(texts: &[(&str, Option<&String>, usize)]) -> Result<(), Problem> 
 
 /// Whether the caller has this version of what it asks for already.
 pub fn has_etag(headers: &HeaderMap, etag: &str) -> bool {
-    let given = headers.get(axum::http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let given =
+        headers.get(axum::http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     given.is_some_and(|given| {
         given.split(',').any(|one| {
             let one = one.trim();

@@ -69,8 +69,7 @@ pub async fn once<'a>(
     // Taken before the database is asked, so that of two requests at once one goes on. Given
     // back also if the caller hangs up, whose next request then finds what this one made.
     let mine = app.keys.take(account, &key);
-    let begun =
-        app.store.begin_key(account, &key, fingerprint, new_id(), app.process, now).await?;
+    let begun = app.store.begin_key(account, &key, fingerprint, new_id(), app.process, now).await?;
     let id = match begun {
         KeyState::Begun { .. } if mine.is_none() => {
             app.store.release_key(account, &key).await?;
@@ -155,14 +154,10 @@ fn again(answer: Answer) -> Result<Response, Problem> {
     let mut response = (status, answer.body).into_response();
     response.headers_mut().remove("content-type");
     for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::try_from(name), HeaderValue::from_str(&value))
-        {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);
         }
     }
-    response
-        .headers_mut()
-        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     Ok(response)
 }

@@ -7,7 +7,10 @@ mod prefer;
 mod request;
 pub mod sse;
 
-pub use body::{Json, LARGE_BODY_BYTES, RawBody, cut_off, is_json, object, object_or_null, parsed, read_bounded, slow, typed};
+pub use body::{
+    Json, LARGE_BODY_BYTES, RawBody, cut_off, is_json, object, object_or_null, parsed,
+    read_bounded, slow, typed,
+};
 pub use cursor::{List, ListQuery, Listed, bounded, has_etag, page};
 pub use idempotent::{Key, Keys, once};
 pub use prefer::Wait;

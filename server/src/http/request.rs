@@ -36,9 +36,7 @@ pub struct Plain;
 
 /// Puts the layer around all routes.
 pub fn wrap<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(finish))
+    router.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(finish))
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
@@ -92,9 +90,7 @@ async fn finish(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     let headers = response.headers_mut();
-    headers
-        .entry(header::X_CONTENT_TYPE_OPTIONS)
-        .or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
@@ -209,7 +205,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             Ok(query) => Ok(Self(query.0)),
             Err(error) => {
                 let text = error.body_text();
-                let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                let why =
+                    text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
                 Err(Problem::invalid("invalid-query", format!("the query is not valid: {why}")))
             }
         }

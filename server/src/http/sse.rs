@@ -77,7 +77,8 @@ pub fn follow(
         Problem::unavailable("too many event streams are open; try again").retry_after(5)
     })?;
     let ear = app.signals.listen(id);
-    let state = State { app, id, after, subject, ear, pending: Vec::new(), over: false, _permit: permit };
+    let state =
+        State { app, id, after, subject, ear, pending: Vec::new(), over: false, _permit: permit };
     let events = stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.next().await {

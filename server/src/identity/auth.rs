@@ -84,8 +84,8 @@ pub struct Authenticator {
 impl Authenticator {
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, quotas: &Quotas) -> Self {
         let one = NonZeroU32::MIN;
-        let requests =
-            Quota::per_second(quotas.requests_per_second).allow_burst(quotas.requests_burst.max(one));
+        let requests = Quota::per_second(quotas.requests_per_second)
+            .allow_burst(quotas.requests_burst.max(one));
         Self {
             store,
             clock,
@@ -197,9 +197,8 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let missing = || {
-            Problem::unauthorized("give a token: `Authorization: Bearer mcp_<id>_<secret>`")
-        };
+        let missing =
+            || Problem::unauthorized("give a token: `Authorization: Bearer mcp_<id>_<secret>`");
         let value = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?.clone();
         let text = value.to_str().map_err(|_| missing())?;
         let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;

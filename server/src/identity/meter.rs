@@ -98,7 +98,11 @@ impl Meter {
         now: Time,
     ) -> Result<Option<Held>, Problem> {
         let owners = [
-            (Whose::Tenant(caller.tenant().to_owned()), self.limits(&caller.tenant.quotas), "tenant"),
+            (
+                Whose::Tenant(caller.tenant().to_owned()),
+                self.limits(&caller.tenant.quotas),
+                "tenant",
+            ),
             (Whose::Account(caller.id()), self.limits(&caller.account.quotas), "account"),
         ];
         self.check_cpu(store, caller, &owners.clone().map(|(_, limits, _)| limits), now).await?;
@@ -157,7 +161,12 @@ impl Meter {
                 && used >= limit
             {
                 let reset = 86_400 - now.seconds().rem_euclid(86_400).unsigned_abs();
-                return Err(exceeded(name, "seconds of processor time a day", (limit / 1e3) as u64, reset));
+                return Err(exceeded(
+                    name,
+                    "seconds of processor time a day",
+                    (limit / 1e3) as u64,
+                    reset,
+                ));
             }
         }
         Ok(())
@@ -220,12 +229,9 @@ impl Drop for Held {
 
 fn exceeded(whose: &str, what: &str, limit: u64, reset_seconds: u64) -> Problem {
     let name = |text: &'static str| HeaderName::from_static(text);
-    Problem::too_many(
-        format!("the quota of the {whose} is used up: {limit} {what}"),
-        reset_seconds,
-    )
-    .member("quota", what)
-    .header(name("ratelimit-limit"), &limit.to_string())
-    .header(name("ratelimit-remaining"), "0")
-    .header(name("ratelimit-reset"), &reset_seconds.max(1).to_string())
+    Problem::too_many(format!("the quota of the {whose} is used up: {limit} {what}"), reset_seconds)
+        .member("quota", what)
+        .header(name("ratelimit-limit"), &limit.to_string())
+        .header(name("ratelimit-remaining"), "0")
+        .header(name("ratelimit-reset"), &reset_seconds.max(1).to_string())
 }

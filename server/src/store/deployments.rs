@@ -60,7 +60,12 @@ pub trait DeploymentStore: Send + Sync {
     async fn create_deployment(&self, deployment: Deployment) -> Result<()>;
     async fn deployment(&self, tenant: &str, id: Uuid) -> Result<Deployment>;
     /// Newest first; of one account, or of all.
-    async fn deployments(&self, tenant: &str, account: Option<Uuid>, page: PageRequest) -> Result<Page<Deployment>>;
+    async fn deployments(
+        &self,
+        tenant: &str,
+        account: Option<Uuid>,
+        page: PageRequest,
+    ) -> Result<Page<Deployment>>;
     /// Writes state, times and document, and appends events, unless it has ended
     /// (`Conflict`).
     async fn update_deployment(&self, deployment: Deployment, events: Vec<NewEvent>) -> Result<()>;

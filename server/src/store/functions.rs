@@ -180,8 +180,11 @@ pub trait FunctionStore: Send + Sync {
     /// One function with a release. `Ok(None)` if it, or all that fits the query, is deleted;
     /// `NotFound` if there never was any.
     /// Who may see it is the caller's to check.
-    async fn function(&self, name: &FunctionName, version: &VersionQuery)
-    -> Result<Option<Function>>;
+    async fn function(
+        &self,
+        name: &FunctionName,
+        version: &VersionQuery,
+    ) -> Result<Option<Function>>;
 
     /// A function's releases, the one deployed last first; deleted ones are left out.
     async fn releases(&self, name: &FunctionName, page: PageRequest) -> Result<Page<Function>>;

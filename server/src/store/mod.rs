@@ -8,8 +8,8 @@ mod deployments;
 mod events;
 mod files;
 mod functions;
-mod identity;
 mod idempotency;
+mod identity;
 mod page;
 mod tasks;
 mod webhooks;
@@ -26,7 +26,7 @@ pub use events::{Event, EventKind, EventStore, NewEvent};
 pub use files::{File, FileStore};
 pub use functions::{
     Function, FunctionFilter, FunctionName, FunctionRelease, FunctionStore, Package, Publication,
-    Release, Visibility, VersionQuery,
+    Release, VersionQuery, Visibility,
 };
 pub use idempotency::{Answer, IdempotencyStore, KeyState};
 pub use identity::{

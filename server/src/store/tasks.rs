@@ -12,7 +12,9 @@ use crate::blobs::BlobKey;
 use crate::clock::Time;
 
 /// The queue that a task waits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Expected to take less than 5 seconds.
@@ -212,8 +214,14 @@ pub trait TaskStore: Send + Sync {
         now: Time,
     ) -> Result<Option<Task>>;
     /// `Event::Start` of one task.
-    async fn start(&self, tenant: &str, id: Uuid, worker: &str, until: Time, now: Time)
-    -> Result<Task>;
+    async fn start(
+        &self,
+        tenant: &str,
+        id: Uuid,
+        worker: &str,
+        until: Time,
+        now: Time,
+    ) -> Result<Task>;
     /// Renews all leases of a worker; answers with those of its running tasks that were asked
     /// to stop.
     async fn renew(&self, worker: &str, until: Time) -> Result<Vec<Uuid>>;
@@ -239,7 +247,11 @@ pub trait TaskStore: Send + Sync {
     async fn recent_wall_ms(&self, tenant: &str, name: &FunctionName) -> Result<(f64, u32)>;
     /// Calls, failures and wall times of a function of this tenant's callers: counts by final
     /// state.
-    async fn function_stats(&self, tenant: &str, name: &FunctionName) -> Result<Vec<(TaskState, u64)>>;
+    async fn function_stats(
+        &self,
+        tenant: &str,
+        name: &FunctionName,
+    ) -> Result<Vec<(TaskState, u64)>>;
     /// Processor milliseconds of a day (days since 1970), of the tenant and of one account.
     async fn cpu_ms_of_day(&self, tenant: &str, account: Uuid, day: i64) -> Result<(f64, f64)>;
 }

@@ -58,8 +58,12 @@ pub struct Delivery {
 pub trait WebhookStore: Send + Sync {
     /// Pending ones whose time has come, oldest first; until `hold_until` no other asker is
     /// given them.
-    async fn due_deliveries(&self, now: Time, hold_until: Time, limit: usize)
-    -> Result<Vec<Delivery>>;
+    async fn due_deliveries(
+        &self,
+        now: Time,
+        hold_until: Time,
+        limit: usize,
+    ) -> Result<Vec<Delivery>>;
     /// Appends an attempt and says what is next: `Pending` with a time, `Delivered` or
     /// `Failed`.
     async fn record_attempt(

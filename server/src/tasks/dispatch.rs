@@ -39,6 +39,8 @@ use crate::worker::{self, Ran, Run};
 
 /// A call that ends sooner is written once, when it has ended.
 const EARLY: Duration = Duration::from_millis(20);
+/// How long a caller waits for a place before its call is queued.
+const IN_LINE: Duration = Duration::from_millis(250);
 /// How often what a running call says is written.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 const HISTORY_REMEMBERED: Duration = Duration::from_secs(10);
@@ -178,7 +180,11 @@ impl Dispatcher {
     }
 
     /// Checks inline code and makes it callable; what was checked lately is remembered.
-    pub async fn inline(self: &Arc<Self>, name: &str, code: &str) -> Result<Arc<Inline>, InlineError> {
+    pub async fn inline(
+        self: &Arc<Self>,
+        name: &str,
+        code: &str,
+    ) -> Result<Arc<Inline>, InlineError> {
         let key = crate::hash::sha256(&[name.as_bytes(), code.as_bytes()]);
         if let Some(known) = self.inline.get(&key) {
             return Ok(known);
@@ -188,9 +194,8 @@ impl Dispatcher {
         let (executor, name, code) = (self.gated(), name.to_owned(), code.to_owned());
         let cancel = CancelToken::new();
         let stop = cancel.clone();
-        let mut checking = tokio::task::spawn_blocking(move || {
-            inline::prepare(&executor, &name, &code, cancel)
-        });
+        let mut checking =
+            tokio::task::spawn_blocking(move || inline::prepare(&executor, &name, &code, cancel));
         let checked = match tokio::time::timeout(inline::IMPORT_WITHIN, &mut checking).await {
             Ok(checked) => checked,
             Err(_) => {
@@ -319,7 +324,7 @@ impl Dispatcher {
                 Err(leader) => Some(leader),
             },
         };
-        let Some(place) = self.places.try_take(Purpose::Waited) else {
+        let Some(place) = self.places.take_in_line(IN_LINE).await else {
             // It counts as under way again when it is taken up.
             drop(held);
             let new = self.queued(submission.new)?;
@@ -597,8 +602,7 @@ impl Dispatcher {
         let ran = match self.load(&task).await {
             Ok((callable, inputs, files)) => {
                 let cancel = live.cancel.clone();
-                let ran =
-                    self.begin(place, &task, callable, inputs, files, cancel, sink.clone());
+                let ran = self.begin(place, &task, callable, inputs, files, cancel, sink.clone());
                 self.follow(ran, id, fence, &sink).await
             }
             Err(ran) => {

@@ -5,8 +5,8 @@ mod heartbeat;
 mod inline;
 mod queue;
 mod recording;
-mod single;
 mod signals;
+mod single;
 mod submission;
 mod wait;
 

@@ -24,8 +24,7 @@ pub struct Ear {
 impl Signals {
     pub fn listen(self: &Arc<Self>, subject: Uuid) -> Ear {
         let mut bells = self.bells.lock();
-        let receiver =
-            bells.entry(subject).or_insert_with(|| watch::channel(()).0).subscribe();
+        let receiver = bells.entry(subject).or_insert_with(|| watch::channel(()).0).subscribe();
         Ear { subject, signals: self.clone(), receiver }
     }
 

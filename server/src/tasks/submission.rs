@@ -15,9 +15,7 @@ use crate::blobs::BlobKey;
 use crate::callable::Callable;
 use crate::identity::Caller;
 use crate::problem::Problem;
-use crate::store::{
-    Class, Function, NewDelivery, NewTask, Payload, StoreError, Task, Visibility,
-};
+use crate::store::{Class, Function, NewDelivery, NewTask, Payload, StoreError, Task, Visibility};
 use crate::{canonical, hash};
 
 /// Calls that end within this are urgent; within the next, ordinary.

@@ -3,10 +3,12 @@
 //! More than there are slots, since they take turns (`gate`): a caller who waits gets a place
 //! while a long call computes. Queued work only fills the slots, and long work only its share.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::store::Class;
 
@@ -30,11 +32,16 @@ pub struct Places {
     freed: Notify,
 }
 
+/// Callers who wait for a place, for each place there is. Others are queued in the database.
+const LINE_PER_PLACE: usize = 16;
+
 #[derive(Default)]
 struct Taken {
     all: usize,
     queued: usize,
     long: usize,
+    /// Who waits for a place, the first first.
+    line: VecDeque<oneshot::Sender<Place>>,
 }
 
 impl Places {
@@ -52,19 +59,62 @@ impl Places {
 
     pub fn try_take(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         let mut taken = self.taken.lock();
-        let fits = taken.all < self.most
+        // Those in line come first.
+        if !taken.line.is_empty() || !self.fits(&taken, purpose) {
+            return None;
+        }
+        taken.add(purpose, 1);
+        Some(Place { places: self.clone(), purpose, used: true })
+    }
+
+    fn fits(&self, taken: &Taken, purpose: Purpose) -> bool {
+        taken.all < self.most
             && match purpose {
                 Purpose::Waited | Purpose::Queued(Class::HighPriority) => true,
                 Purpose::Queued(Class::Default) => taken.queued < self.slots,
                 Purpose::Queued(Class::LongRunning) => {
                     taken.queued < self.slots && taken.long < self.long
                 }
-            };
-        if !fits {
-            return None;
+            }
+    }
+
+    /// A place for a caller who waits, in the order in which they came; nothing if the line is
+    /// full or the wait too long.
+    pub async fn take_in_line(self: &Arc<Self>, wait: Duration) -> Option<Place> {
+        let receiver = {
+            let mut taken = self.taken.lock();
+            if taken.line.is_empty() && self.fits(&taken, Purpose::Waited) {
+                taken.add(Purpose::Waited, 1);
+                return Some(self.place());
+            }
+            if taken.line.len() >= self.most * LINE_PER_PLACE {
+                return None;
+            }
+            let (sender, receiver) = oneshot::channel();
+            taken.line.push_back(sender);
+            receiver
+        };
+        // One that comes too late is in the channel, and free again with it.
+        tokio::time::timeout(wait, receiver).await.ok()?.ok()
+    }
+
+    fn place(self: &Arc<Self>) -> Place {
+        Place { places: self.clone(), purpose: Purpose::Waited, used: true }
+    }
+
+    /// Hands free places to those in line.
+    fn serve_line(self: &Arc<Self>) {
+        loop {
+            let mut taken = self.taken.lock();
+            if !self.fits(&taken, Purpose::Waited) {
+                return;
+            }
+            let Some(first) = taken.line.pop_front() else { return };
+            taken.add(Purpose::Waited, 1);
+            drop(taken);
+            // Who has gone gives it back, and that serves the next one.
+            drop(first.send(self.place()));
         }
-        taken.add(purpose, 1);
-        Some(Place { places: self.clone(), purpose, used: true })
     }
 
     /// Returns after a place became free since the last time.
@@ -109,6 +159,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.lock().add(self.purpose, -1);
+        self.places.serve_line();
         if self.used {
             self.places.freed.notify_one();
         }
@@ -132,5 +183,29 @@ mod tests {
         drop((long, default));
         assert_eq!(places.in_use(), 2);
         assert!(places.try_take(Purpose::Queued(Class::LongRunning)).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_served_in_order() {
+        let places = Places::new(1, 1, 0.5);
+        let wait = Duration::from_secs(60);
+        let only = places.take_in_line(wait).await.unwrap();
+        let in_line = || {
+            let places = places.clone();
+            tokio::spawn(async move { places.take_in_line(wait).await })
+        };
+        let gone = in_line();
+        tokio::task::yield_now().await;
+        let stays = in_line();
+        tokio::task::yield_now().await;
+        assert!(places.try_take(Purpose::Waited).is_none(), "those in line come first");
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        drop(only);
+        let place = stays.await.unwrap().expect("the one before has gone");
+        assert!(places.take_in_line(Duration::ZERO).await.is_none());
+        drop(place);
+        assert_eq!(places.in_use(), 0);
+        assert!(places.try_take(Purpose::Waited).is_some());
     }
 }

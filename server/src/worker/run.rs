@@ -88,8 +88,8 @@ pub fn start(
                 let _ = sender.send(ran);
             }
         };
-        let ended = executor
-            .run_then(&job, &mut |outcome| tell(judged(&run.callable, outcome, &files)));
+        let ended =
+            executor.run_then(&job, &mut |outcome| tell(judged(&run.callable, outcome, &files)));
         if let Err(error) = ended {
             tell(not_run(error));
         }
@@ -115,9 +115,7 @@ fn judged(callable: &Callable, outcome: Outcome, files: &TaskFiles) -> Ran {
 
 fn not_run(error: ExecutorError) -> Ran {
     match error {
-        ExecutorError::Unavailable(message) => {
-            Ran::failed(ErrorKind::EngineUnavailable, message)
-        }
+        ExecutorError::Unavailable(message) => Ran::failed(ErrorKind::EngineUnavailable, message),
         ExecutorError::Internal(message) => {
             tracing::error!(%message, "the engine failed");
             Ran::failed(ErrorKind::Internal, "the engine failed")

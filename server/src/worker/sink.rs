@@ -67,8 +67,7 @@ impl Sink {
 
 impl Events for Sink {
     fn log(&self, entry: &LogEntry) {
-        let event =
-            NewEvent { kind: EventKind::Log, at: self.clock.now(), data: json!(entry) };
+        let event = NewEvent { kind: EventKind::Log, at: self.clock.now(), data: json!(entry) };
         let mut heard = self.heard.lock();
         let held_back = heard.held_back.take();
         heard.events.extend(held_back);

@@ -13,9 +13,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::clock::Time;
 use crate::controllers::{Trail, audit};
-use crate::http::{
-    Json, Key, List, ListQuery, Listed, Path, Query, object, object_or_null, once,
-};
+use crate::http::{Json, Key, List, ListQuery, Listed, Path, Query, object, object_or_null, once};
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
 use crate::store::{Account, Quotas, Role, Scope, StoreError};

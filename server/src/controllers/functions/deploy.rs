@@ -19,9 +19,7 @@ use crate::deploy::{Code, MAX_REQUIREMENTS_BYTES, Order, Source};
 use crate::http::{Key, RawBody, Wait, is_json, once, parsed, read_bounded};
 use crate::identity::Caller;
 use crate::problem::Problem;
-use crate::store::{
-    Deployment, DeploymentState, FunctionName, Scope, VersionQuery, Visibility,
-};
+use crate::store::{Deployment, DeploymentState, FunctionName, Scope, VersionQuery, Visibility};
 use crate::tasks::MAX_CODE_BYTES;
 use crate::views::{DeploymentView, FunctionView};
 
@@ -208,15 +206,10 @@ async fn wait_for(
     }
 }
 
-async fn deployed(
-    app: &App,
-    caller: &Caller,
-    deployment: Deployment,
-) -> Result<Deployed, Problem> {
+async fn deployed(app: &App, caller: &Caller, deployment: Deployment) -> Result<Deployed, Problem> {
     let id = deployment.id;
     let view = DeploymentView::from(deployment);
-    let (package, version) =
-        (view.package.unwrap_or_default(), view.version.unwrap_or_default());
+    let (package, version) = (view.package.unwrap_or_default(), view.version.unwrap_or_default());
     let exact = version.parse().map_err(|_| Problem::internal(&"a version is not one"))?;
     let query = VersionQuery::Exact(exact);
     let mut functions = Vec::new();
@@ -303,7 +296,8 @@ fn of_json(bytes: &[u8]) -> Result<(Source, Option<Visibility>), Problem> {
     if let Some(version) = &body.version
         && let Err(error) = semver::Version::parse(version)
     {
-        let message = format!("`{}` is not a semantic version: {error}", model::json::cut(version, 100));
+        let message =
+            format!("`{}` is not a semantic version: {error}", model::json::cut(version, 100));
         return Err(Problem::at("/version", "format", message));
     }
     let requirements = match body.requirements {
@@ -362,11 +356,13 @@ async fn multipart(
             let part = tokio::time::timeout(limits.body_timeout, field.chunk()).await;
             let Some(part) = part.map_err(|_| crate::http::slow())?.map_err(broken)? else { break };
             if bytes.len() + part.len() > most {
-                return Err(Problem::too_large(format!("`{}` is larger than {most} bytes",
-                    model::json::cut(&name, 100))));
+                return Err(Problem::too_large(format!(
+                    "`{}` is larger than {most} bytes",
+                    model::json::cut(&name, 100)
+                )));
             }
-            let needed = (bytes.len() + part.len()).div_ceil(ROOM_UNIT)
-                - bytes.len().div_ceil(ROOM_UNIT);
+            let needed =
+                (bytes.len() + part.len()).div_ceil(ROOM_UNIT) - bytes.len().div_ceil(ROOM_UNIT);
             match app.archive_room.clone().try_acquire_many_owned(needed as u32) {
                 Ok(more) => match &mut room {
                     Some(room) => room.merge(more),

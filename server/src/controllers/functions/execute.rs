@@ -114,10 +114,8 @@ pub async fn execute(
                 webhook: body.webhook.map(|webhook| hook(app, webhook)).transpose()?,
                 ..Options::default()
             };
-            let submission = app
-                .dispatcher
-                .prepare(caller, &target, inputs, options, task, "/inputs")
-                .await?;
+            let submission =
+                app.dispatcher.prepare(caller, &target, inputs, options, task, "/inputs").await?;
             run(app, caller, submission, wait).await
         }
         .boxed()
@@ -202,8 +200,7 @@ pub fn hook(app: &App, body: WebhookBody) -> Result<Webhook, Problem> {
         WebhookBody::Url(url) => (url, None),
         WebhookBody::Full(target) => (target.url, target.secret),
     };
-    let policy =
-        webhook::TargetPolicy { allow_private: app.config.webhooks.allow_private_targets };
+    let policy = webhook::TargetPolicy { allow_private: app.config.webhooks.allow_private_targets };
     let target = webhook::Target::parse(&url, &policy)
         .map_err(|error| Problem::at("/webhook/url", "target", error.to_string()))?;
     let sealed_secret = match secret {

@@ -50,8 +50,12 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Read)?;
     let found = app.catalog.visible(&caller, &id, None).await?;
-    let etag = format!("\"{}-{}-{:?}\"", found.release.version, found.deployed_at.micros(),
-        found.visibility);
+    let etag = format!(
+        "\"{}-{}-{:?}\"",
+        found.release.version,
+        found.deployed_at.micros(),
+        found.visibility
+    );
     if has_etag(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }

@@ -76,8 +76,10 @@ pub async fn list(
         Some(id) => match catalog::name(&caller, id) {
             Some(name) => Some(name),
             None => {
-                let wrong = format!("`function_id`: `{}` is not a function's id",
-                    model::json::cut(id, 100));
+                let wrong = format!(
+                    "`function_id`: `{}` is not a function's id",
+                    model::json::cut(id, 100)
+                );
                 return Err(Problem::invalid("invalid-query", wrong));
             }
         },

@@ -108,6 +108,5 @@ fn cacheable(etag: String) -> [(header::HeaderName, String); 2] {
 
 fn unchanged(task: &Task, headers: &HeaderMap) -> Option<Response> {
     let etag = etag(task);
-    has_etag(headers, &etag)
-        .then(|| (StatusCode::NOT_MODIFIED, cacheable(etag)).into_response())
+    has_etag(headers, &etag).then(|| (StatusCode::NOT_MODIFIED, cacheable(etag)).into_response())
 }

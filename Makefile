@@ -21,7 +21,8 @@ build: setup ## build everything
 run: build ## build, and start the server with the examples deployed
 	tools/run
 
-test: build ## run all tests
+test: setup ## build everything, and run all tests
+	$(CARGO) build --workspace --all-targets
 	$(TOOLS)/bin/python -m pytest -q python-wasm/tests_native
 	MECAPY_CACHE_DIR=$(TEST_CACHE) tools/test-rust
 	MECAPY_CACHE_DIR=$(TEST_CACHE) $(TOOLS)/bin/python -m pytest -q tests/server

@@ -101,7 +101,7 @@ fn the_server_names_an_engine_where_it_is_wired() {
     for (file, text) in sources().into_iter().filter(|(file, _)| file.starts_with("server/")) {
         if text.contains("use runtime::") || text.contains(" runtime::S") {
             assert!(WIRED.contains(&file.as_str()), "{file} names the sandbox");
-            found.insert(file);
+            found.insert(file.clone());
         }
         // Databases likewise: `Arc<dyn Store>` is all that the rest sees.
         let may_know = file.starts_with("server/src/store/sqlite")

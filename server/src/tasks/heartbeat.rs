@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use model::task::TaskState;
 
-use super::dispatch::{Dispatcher, chance, count};
+use super::dispatch::Dispatcher;
+use super::running::{chance, count};
 use crate::store::Retention;
 
 /// How often what is older than its retention is looked for.

@@ -7,8 +7,9 @@ use model::task::Event as TaskEvent;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::dispatch::{Dispatcher, Progress, count};
+use super::dispatch::{Dispatcher, Progress};
 use super::recording::{ended, read_document};
+use super::running::count;
 use super::submission::Submission;
 use crate::problem::Problem;
 use crate::store::{self, Document, Finished, NewTask, Task};

@@ -32,5 +32,6 @@ check: setup ## formatting and lints
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 bench: build ## measure the sandbox beside native Python, and the server
+	@tools/setup wrk
 	MECAPY_CACHE_DIR=$(TEST_CACHE) target/debug/bench
 	MECAPY_CACHE_DIR=$(TEST_CACHE) $(TOOLS)/bin/python tests/server/bench.py

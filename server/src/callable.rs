@@ -60,7 +60,7 @@ impl Callable {
         };
         let bytes = tree_bytes(&app) + tree_bytes(&vendored.tree) + 64 * 1024;
         let snapshot = function.snapshot.as_ref().map(|(id, key)| {
-            let source = StoredSnapshot { blobs: blobs.clone(), id: id.clone(), key: key.clone() };
+            let source = StoredSnapshot { blobs: blobs.clone(), id: id.clone(), key: *key };
             SnapshotRef { id: id.clone(), source: Arc::new(source) }
         });
         Ok(Self {

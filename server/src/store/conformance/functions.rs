@@ -66,7 +66,10 @@ pub(super) fn publication(package: &str, text: &str, functions: &[&str]) -> Publ
 }
 
 async fn version_of(store: &dyn Store, id: &str, query: VersionQuery) -> Option<String> {
-    let function = store.function(&name(id), &query).await.unwrap();
+    let function = match store.function(&name(id), &query).await {
+        Err(StoreError::NotFound) => None,
+        found => found.unwrap(),
+    };
     function.map(|function| function.release.version.to_string())
 }
 
@@ -144,8 +147,8 @@ async fn functions_belong_to_a_package_and_private_ones_to_an_account() {
         store.publish(hidden).await.unwrap();
         let thief = publication("screws", "1.0.0-cccccccccccc", &["screw", "bolt"]);
         is_conflict(store.publish(thief.clone()).await, "bolts");
-        let none = store.function(&name("screw"), &VersionQuery::Latest).await.unwrap();
-        assert_eq!(none, None, "all or nothing");
+        let none = store.function(&name("screw"), &VersionQuery::Latest).await;
+        assert_eq!(none, Err(StoreError::NotFound), "all or nothing");
         let next = publication("bolts", "2.0.0-bbbbbbbbbbbb", &["bolt"]);
         let others = Publication { account: Uuid::from_u128(2), ..next };
         is_conflict(store.publish(others.clone()).await, "private");

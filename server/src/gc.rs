@@ -9,7 +9,7 @@ use crate::blobs::{BlobError, Blobs};
 use crate::store::{Store, StoreError};
 
 /// Objects that are looked at together.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 100;
 /// While a server runs, what was stored lately may be about to be referred to.
 pub const GRACE: Duration = Duration::from_secs(3_600);
 
@@ -63,6 +63,10 @@ pub async fn sweep(
         let keys: Vec<_> = old.iter().map(|one| one.key).collect();
         let referenced = store.referenced(&keys).await?;
         for one in old.iter().filter(|one| !referenced.contains(&one.key)) {
+            // Looked at again: it may be referred to since.
+            if remove && !store.referenced(&[one.key]).await?.is_empty() {
+                continue;
+            }
             swept.orphans += 1;
             swept.orphan_bytes += one.bytes;
             if remove {

@@ -124,17 +124,18 @@ pub async fn serve(
     drop(listener);
     app.deploys.stop();
     let deploys = tokio::time::timeout(DEPLOYS_WITHIN, app.deploys.all_ended());
-    app.dispatcher.stop(app.config.worker.shutdown_grace).await;
-    if tokio::time::timeout(CLOSE_WITHIN, graceful.shutdown()).await.is_err() {
+    let all_ran = app.dispatcher.stop(app.config.worker.shutdown_grace).await;
+    let all_closed = tokio::time::timeout(CLOSE_WITHIN, graceful.shutdown()).await.is_ok();
+    if !all_closed {
         tracing::warn!("connections were closed while they were in use");
     }
-    let in_order = deploys.await.is_ok();
+    let in_order = deploys.await.is_ok() && all_ran && all_closed;
     for task in background {
         task.abort();
     }
     app.authenticator.keep_up().await;
-    // Nobody else works here any more.
-    if gc::is_suspected() {
+    // If all has ended, nobody else works here any more; else the next start sweeps.
+    if in_order && gc::is_suspected() {
         gc::sweep(&app.store, &app.blobs, SystemTime::now(), true).await?;
     }
     Ok(in_order)

@@ -71,10 +71,8 @@ pub async fn once<'a>(
     let mine = app.keys.take(account, &key);
     let begun = app.store.begin_key(account, &key, fingerprint, new_id(), app.process, now).await?;
     let id = match begun {
-        KeyState::Begun { .. } if mine.is_none() => {
-            app.store.release_key(account, &key).await?;
-            return Err(under_way());
-        }
+        // The one that has it here finds the row, and goes on.
+        KeyState::Begun { .. } if mine.is_none() => return Err(under_way()),
         KeyState::Begun { resource } => resource,
         KeyState::Answered(answer) => return again(answer),
         KeyState::Different => {
@@ -97,6 +95,9 @@ pub async fn once<'a>(
     };
     let made = make(id).await;
     match made {
+        // Something may have been made before it went wrong: the next request with the key
+        // finds it under the same id.
+        Err(problem) if problem.status.is_server_error() => Err(problem),
         // Nothing was made: the request may be sent again, corrected or later.
         Err(problem) => {
             app.store.release_key(account, &key).await?;

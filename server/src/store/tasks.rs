@@ -222,9 +222,9 @@ pub trait TaskStore: Send + Sync {
         until: Time,
         now: Time,
     ) -> Result<Task>;
-    /// Renews all leases of a worker; answers with those of its running tasks that were asked
-    /// to stop.
-    async fn renew(&self, worker: &str, until: Time) -> Result<Vec<Uuid>>;
+    /// Renews the leases of those of a worker's tasks that it still has; answers with those of
+    /// them that were asked to stop. Others of its name are left to end: nobody runs them.
+    async fn renew(&self, worker: &str, held: &[Uuid], until: Time) -> Result<Vec<Uuid>>;
     /// `Event::Finish`: the task ends, or is queued again. Usage is counted for the tenant, the
     /// account and the day, a completed result with a `cache_key` goes into the cache, the
     /// delivery becomes pending.

@@ -118,7 +118,7 @@ impl Dispatcher {
         let early = tokio::time::timeout(EARLY, &mut ran).await;
         if let Ok(ran) = early {
             let ran = ran.unwrap_or_else(|_| lost());
-            return match self.record_at_once(&submission.new, &ran, &sink).await {
+            return match self.record_at_once(&submission.new, &ran, &sink, live).await {
                 Ok(Some(ended)) => Ok(Carried::Ended(ended)),
                 // To be tried again: it gets a row first.
                 Ok(None) => self.record_later(submission.new, ran, &sink, live).await,
@@ -169,7 +169,7 @@ impl Dispatcher {
     }
 
     /// The result of the same call before; or nothing, and this is the one that runs.
-    pub(super) async fn cached_or_first(
+    async fn cached_or_first(
         &self,
         tenant: &str,
         key: [u8; 32],
@@ -191,7 +191,11 @@ impl Dispatcher {
         }
     }
 
-    async fn cached(&self, tenant: &str, key: &[u8; 32]) -> Result<Option<Box<Ended>>, StoreError> {
+    pub(super) async fn cached(
+        &self,
+        tenant: &str,
+        key: &[u8; 32],
+    ) -> Result<Option<Box<Ended>>, StoreError> {
         let Some(id) = self.store.cached(tenant, key).await? else { return Ok(None) };
         let task = match self.store.task(tenant, None, id).await {
             Ok(task) => task,

@@ -97,7 +97,13 @@ pub(super) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.dispatcher.live.lock().remove(&self.id);
+        // Queued and taken up again meanwhile, the task is entered anew.
+        let mut live = self.dispatcher.live.lock();
+        let is_this = |other: &Live| Arc::ptr_eq(&other.handed_back, &self.live.handed_back);
+        if live.get(&self.id).is_some_and(is_this) {
+            live.remove(&self.id);
+        }
+        drop(live);
         self.dispatcher.idle.notify_waiters();
     }
 }
@@ -264,6 +270,11 @@ impl Dispatcher {
         self.live.lock().contains_key(&id)
     }
 
+    /// Tasks that this process has.
+    pub(super) fn held(&self) -> Vec<Uuid> {
+        self.live.lock().keys().copied().collect()
+    }
+
     /// Stops runs of this process.
     pub(super) fn stop_runs(&self, ids: &[Uuid]) {
         let live = self.live.lock();
@@ -278,23 +289,26 @@ impl Dispatcher {
     }
 
     /// Takes nothing up any more, lets what runs finish for a while, and hands the rest back.
-    pub async fn stop(&self, grace: Duration) {
+    /// Says whether nothing is left.
+    pub async fn stop(&self, grace: Duration) -> bool {
         self.stopping.store(true, Ordering::Release);
         self.signals.ring_all();
         // What is being taken up is entered then; nothing is taken up after that.
         drop(self.taking.lock().await);
         if tokio::time::timeout(grace, self.all_left()).await.is_ok() {
-            return;
+            return true;
         }
         for live in self.live.lock().values() {
             live.handed_back.store(true, Ordering::Release);
             live.cancel.cancel();
         }
         // A run stops within 100 ms; recording it takes as long as the database does.
-        if tokio::time::timeout(Duration::from_secs(5), self.all_left()).await.is_err() {
+        let all_left = tokio::time::timeout(Duration::from_secs(5), self.all_left()).await.is_ok();
+        if !all_left {
             let left = self.live.lock().len();
             tracing::warn!(left, "tasks were not handed back in time; their leases will end");
         }
+        all_left
     }
 
     pub(super) async fn all_left(&self) {

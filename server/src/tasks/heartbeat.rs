@@ -22,11 +22,15 @@ impl Dispatcher {
         let every = self.config.worker.lease / 3;
         loop {
             let until = self.clock.now().after(self.config.worker.lease);
-            match self.store.renew(&self.worker, until).await {
-                Ok(cancelled) => self.stop_runs(&cancelled),
+            let held = self.held();
+            match self.store.renew(&self.worker, &held, until).await {
+                Ok(cancelled) => {
+                    self.stop_runs(&cancelled);
+                    // Not if our own were not renewed: they would seem lost.
+                    self.find_lost(false).await;
+                }
                 Err(error) => tracing::warn!(%error, "leases were not renewed"),
             }
-            self.find_lost(false).await;
             tokio::time::sleep(every).await;
         }
     }

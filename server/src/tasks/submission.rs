@@ -111,9 +111,13 @@ impl Dispatcher {
             }
         };
         let cache_key = match &function {
-            Some(name) if callable.cache && options.cache != Some(false) => {
-                Some(cache_key(&name.to_string(), &version, deterministic, &inputs, &files))
-            }
+            Some(name) if callable.cache && options.cache != Some(false) => Some(cache_key(
+                &name.to_string(),
+                &format!("{version} {}", dependencies(target)),
+                deterministic,
+                &inputs,
+                &files,
+            )),
             _ => None,
         };
         let class = match options.class {
@@ -259,6 +263,16 @@ fn timeout(callable: &Callable, asked: Option<Duration>) -> Result<Duration, Pro
             format!("the function may take at most {} s", own.as_secs_f64()),
         )),
         Some(asked) => Ok(asked),
+    }
+}
+
+/// What the release's dependencies are: a version names the package's own files alone.
+fn dependencies(target: &Target) -> String {
+    match target {
+        Target::Function(function, _) => {
+            function.release.dependencies.map(|key| key.to_string()).unwrap_or_default()
+        }
+        Target::Inline(_) => String::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dispatch::{Dispatcher, Entered};
+use super::single::Flight;
 use crate::store::{Account, Class, StoreError, Task, Tenant};
 use crate::worker::places::{Place, Purpose};
 use crate::worker::sink::Sink;
@@ -99,12 +100,17 @@ impl Dispatcher {
         self.signals.ring(id);
         let mut leader = None;
         if let Some(key) = task.cache_key {
-            match self.cached_or_first(&task.tenant, key).await {
-                Ok(Ok(found)) => {
+            match self.cached(&task.tenant, &key).await {
+                Ok(Some(found)) => {
                     self.finish_cached(&task, *found).await;
                     return;
                 }
-                Ok(Err(first)) => leader = Some(first),
+                // Beside one that runs already it runs too: waiting, it would hold its place.
+                Ok(None) => {
+                    if let Flight::First(first) = self.flights.join(&task.tenant, key) {
+                        leader = Some(first);
+                    }
+                }
                 Err(error) => tracing::warn!(%id, %error, "the result cache did not answer"),
             }
         }

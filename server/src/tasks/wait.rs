@@ -1,18 +1,20 @@
 //! Tasks that have ended, as they are shown; and waiting until one has.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use model::ErrorKind;
 use model::task::Event as TaskEvent;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::dispatch::{Dispatcher, Progress};
+use super::dispatch::{Dispatcher, Live, Progress};
 use super::recording::{ended, read_document};
 use super::running::count;
 use super::submission::Submission;
 use crate::problem::Problem;
-use crate::store::{self, Document, Finished, NewTask, Task};
+use crate::store::{self, Document, Finished, NewTask, StoreError, Task};
 use crate::worker::Ran;
 use crate::worker::sink::Sink;
 
@@ -74,7 +76,14 @@ impl Dispatcher {
         new: &NewTask,
         ran: &Ran,
         sink: &Sink,
+        live: &Live,
     ) -> Result<Option<Box<Ended>>, Problem> {
+        // Stopped by the server's own stop, it is another worker's.
+        let was_stopped =
+            matches!(&ran.result, Err(failure) if failure.kind == ErrorKind::Cancelled);
+        if was_stopped && live.handed_back.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let failure = ran.result.as_ref().err().cloned();
         let finish = TaskEvent::Finish {
@@ -163,10 +172,18 @@ impl Dispatcher {
             chance: 0.0,
             now: self.clock.now(),
         };
-        match self.store.finish(task.id, finished).await {
-            Ok(task) => count(&task),
-            Err(error) => {
-                tracing::warn!(id = %task.id, %error, "a cached result could not be stored");
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.store.finish(task.id, finished.clone()).await {
+                Ok(task) => break count(&task),
+                Err(StoreError::Full | StoreError::Unavailable(_)) => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                }
+                Err(error) => {
+                    tracing::warn!(id = %task.id, %error, "a cached result was not wanted");
+                    break;
+                }
             }
         }
         self.signals.ring(task.id);

@@ -38,6 +38,7 @@ const LINE_PER_PLACE: usize = 16;
 #[derive(Default)]
 struct Taken {
     all: usize,
+    waited: usize,
     queued: usize,
     long: usize,
     /// Who waits for a place, the first first.
@@ -59,8 +60,9 @@ impl Places {
 
     pub fn try_take(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         let mut taken = self.taken.lock();
-        // Those in line come first.
-        if !taken.line.is_empty() || !self.fits(&taken, purpose) {
+        // Those in line come first, of those who wait.
+        let is_behind = purpose == Purpose::Waited && !taken.line.is_empty();
+        if is_behind || !self.fits(&taken, purpose) {
             return None;
         }
         taken.add(purpose, 1);
@@ -70,7 +72,9 @@ impl Places {
     fn fits(&self, taken: &Taken, purpose: Purpose) -> bool {
         taken.all < self.most
             && match purpose {
-                Purpose::Waited | Purpose::Queued(Class::HighPriority) => true,
+                // One place is left to what is queued, however many wait.
+                Purpose::Waited => taken.waited < (self.most - 1).max(1),
+                Purpose::Queued(Class::HighPriority) => true,
                 Purpose::Queued(Class::Default) => taken.queued < self.slots,
                 Purpose::Queued(Class::LongRunning) => {
                     taken.queued < self.slots && taken.long < self.long
@@ -132,7 +136,8 @@ impl Taken {
         let change = |count: &mut usize| *count = count.saturating_add_signed(one);
         change(&mut self.all);
         match purpose {
-            Purpose::Waited | Purpose::Queued(Class::HighPriority) => {}
+            Purpose::Waited => change(&mut self.waited),
+            Purpose::Queued(Class::HighPriority) => {}
             Purpose::Queued(Class::Default) => change(&mut self.queued),
             Purpose::Queued(Class::LongRunning) => {
                 change(&mut self.queued);

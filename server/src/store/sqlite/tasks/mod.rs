@@ -9,6 +9,8 @@ mod queue;
 mod row;
 mod transitions;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use model::task::TaskState;
 use uuid::Uuid;
@@ -111,9 +113,14 @@ impl TaskStore for SqliteStore {
         .await
     }
 
-    async fn renew(&self, worker: &str, until: Time) -> Result<Vec<Uuid>> {
-        let worker = worker.to_owned();
-        self.write(move |conn| transitions::renew(conn, queue::held(conn, &worker)?, until)).await
+    async fn renew(&self, worker: &str, held: &[Uuid], until: Time) -> Result<Vec<Uuid>> {
+        let (worker, kept) = (worker.to_owned(), HashSet::<Uuid>::from_iter(held.iter().copied()));
+        self.write(move |conn| {
+            let mut held = queue::held(conn, &worker)?;
+            held.retain(|stored| kept.contains(&stored.task.id));
+            transitions::renew(conn, held, until)
+        })
+        .await
     }
 
     async fn finish(&self, id: Uuid, finished: Finished) -> Result<Task> {

@@ -21,7 +21,7 @@ const ARCHIVE_ROOM: usize = 256 * 1024 * 1024;
 pub const ROOM_UNIT: usize = 64 * 1024;
 /// Bytes of JSON bodies above `http::LARGE_BODY_BYTES` that are served at a time: parsed, JSON
 /// takes many times its size.
-const LARGE_BODIES: usize = 8 * 1024 * 1024;
+const LARGE_BODIES: usize = 4 * 1024 * 1024;
 pub const LARGE_BODIES_UNITS: u32 = (LARGE_BODIES / ROOM_UNIT) as u32;
 
 /// What runs functions.

@@ -31,6 +31,8 @@ pub struct Problem {
     /// Other members, such as what is wrong with a package.
     pub members: Map<String, Value>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Certain, whatever the status says: the same request again begins anew.
+    pub nothing_made: bool,
 }
 
 /// The document.
@@ -57,6 +59,7 @@ impl Problem {
             violations: Vec::new(),
             members: Map::new(),
             headers: Vec::new(),
+            nothing_made: false,
         }
     }
 

@@ -3,8 +3,8 @@
 Chosen: 20 callers at a time, each with the largest body of its kind; the server's peak
 (`VmHWM`, counted anew before each flood) is at most 150 MiB above its memory before it. Where
 packages of 64 MiB are taken, some of them are in memory as a whole: there it is 400 MiB, far
-below the 1,280 MiB that all of them have. Large JSON has 8 MiB of bodies at a time: two of a
-million values each, which take some 150 MiB each when they are parsed, checked and written,
+below the 1,280 MiB that all of them have. Large JSON has 4 MiB of bodies at a time: one of a
+million values, which takes some 150 MiB and more when it is parsed, checked and written,
 so there it is 400 MiB too, where all twenty would be 3 GiB. A caller may be refused (413, 429, 503): only for
 some moments, for want of room.
 """

@@ -97,7 +97,7 @@ pub async fn once<'a>(
     match made {
         // Something may have been made before it went wrong: the next request with the key
         // finds it under the same id.
-        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) if problem.status.is_server_error() && !problem.nothing_made => Err(problem),
         // Nothing was made: the request may be sent again, corrected or later.
         Err(problem) => {
             app.store.release_key(account, &key).await?;

@@ -241,6 +241,8 @@ fn failed(deployment: &Deployment) -> Problem {
         _ => Problem::invalid("invalid-package", detail),
     };
     let mut problem = problem.member("deployment_id", deployment.id);
+    // Nothing of a failed deploy is there: the same request again is another deploy.
+    problem.nothing_made = true;
     for name in ["problems", "report"] {
         if !error[name].is_null() {
             problem = problem.member(name, error[name].clone());

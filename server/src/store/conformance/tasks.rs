@@ -280,7 +280,7 @@ async fn tasks_are_cancelled_at_once_or_asked_to_stop() {
         let asked = store.cancel("acme", id, at(12)).await.unwrap();
         assert_eq!(store.cancel("acme", id, at(13)).await.unwrap(), asked);
         assert!(store.renew("w", &[], at(70)).await.unwrap().is_empty(), "it has none");
-        assert_eq!(store.renew("w", &[id], at(70)).await.unwrap(), [id]);
+        assert_eq!(store.renew("w", &[id, other], at(70)).await.unwrap(), [id]);
         assert!(store.renew("another", &[id], at(70)).await.unwrap().is_empty());
         is_held_by(&store.task("acme", None, other).await.unwrap(), "w", at(70));
         let stopped = store.finish(id, failed(ErrorKind::Internal, 1)).await.unwrap();

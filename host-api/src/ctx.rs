@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::guest::{FileUse, LineBuffer, LogSink, ProgressSink};
 use model::{CallFiles, CancelToken, Events, Logs};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::sockets::WasiSocketsCtx;
 
 use crate::clock::Clock;
-use crate::files::FileUse;
-use crate::logs::LogSink;
 use crate::random::Random;
 use crate::tmp::Quota;
 use crate::vfs::Root;
@@ -37,12 +36,12 @@ pub struct Ctx {
     pub(crate) events: Arc<dyn Events>,
     pub(crate) files: Arc<dyn CallFiles>,
     pub(crate) sockets: WasiSocketsCtx,
-    pub(crate) stdout: wasi::LineBuffer,
-    pub(crate) stderr: wasi::LineBuffer,
+    pub(crate) stdout: LineBuffer,
+    pub(crate) stderr: LineBuffer,
     pub(crate) inodes: wasi::Inodes,
     tmp: Arc<Quota>,
     pub(crate) file_use: FileUse,
-    pub(crate) last_progress: Option<Instant>,
+    pub(crate) progress: ProgressSink,
     /// How often the wall clock was read.
     pub(crate) wall_readings: u64,
     deterministic: bool,
@@ -103,15 +102,15 @@ impl CtxBuilder {
                 self.log_bytes,
                 self.deterministic,
             ),
+            progress: ProgressSink::new(self.events.clone()),
             events: self.events,
             files: self.files,
             sockets: WasiSocketsCtx::default(),
-            stdout: wasi::LineBuffer::new(model::LogLevel::Stdout),
-            stderr: wasi::LineBuffer::new(model::LogLevel::Stderr),
+            stdout: LineBuffer::new(model::LogLevel::Stdout),
+            stderr: LineBuffer::new(model::LogLevel::Stderr),
             inodes: wasi::Inodes::new(),
             tmp,
             file_use: FileUse::default(),
-            last_progress: None,
             wall_readings: 0,
             deterministic: self.deterministic,
             cancel: self.cancel,

@@ -19,7 +19,6 @@ mod wasi;
 
 pub use clock::Clock;
 pub use ctx::{Ctx, CtxBuilder, Held, HostStop};
-pub use logs::LogSink;
 pub use vfs::Root;
 
 use wasmtime::component::{HasSelf, Linker};

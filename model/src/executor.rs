@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::image::{Base, ImageError, Platform, Recipe};
 use crate::{
     CancelToken, Engine, Failure, HandlerRef, Limits, LogEntry, Outcome, SnapshotId, SnapshotRef,
     Tree,
@@ -22,6 +23,8 @@ pub struct Bundle {
     /// Imports of the package's own code that are left out: the engine has no such
     /// module, and the code never uses the name.
     pub left_out: Vec<ImportRef>,
+    /// What its image is made of, for an engine that runs images; the dependencies are in it.
+    pub image: Option<Arc<Recipe>>,
 }
 
 /// One import statement of a package's own code.
@@ -140,6 +143,8 @@ pub struct TestResult {
 
 /// One run: everything that it may see, use and report to.
 pub struct Job {
+    /// Whose call it is: tenants share no container. Empty where there are none.
+    pub tenant: Arc<str>,
     pub bundle: Arc<Bundle>,
     pub operation: Operation,
     /// Where a call or a description begins, instead of importing the handler. An engine
@@ -280,4 +285,32 @@ pub trait Executor: Send + Sync {
     fn snapshot_at_hand(&self, _id: &SnapshotId) -> Option<SnapshotRef> {
         None
     }
+    /// The Python that would run functions of a base, for an engine whose functions need
+    /// images.
+    fn platform(&self, _base: &Base) -> Result<Platform, ExecutorError> {
+        Err(ExecutorError::Unavailable("this engine makes no images".to_owned()))
+    }
+
+    /// Makes sure that an image is there; `log` hears what building it says.
+    fn make_ready(
+        &self,
+        _recipe: &Recipe,
+        _log: &dyn Fn(&str),
+        _cancel: &CancelToken,
+    ) -> Result<(), ImageError> {
+        Err(ImageError::Unavailable("this engine makes no images".to_owned()))
+    }
+
+    /// Whether the engine can run something now.
+    fn check(&self) -> Result<(), ExecutorError> {
+        Ok(())
+    }
+
+    /// Numbers about what it keeps, for metrics: names with units, and values.
+    fn measures(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// Lets go of what it keeps ready beyond its calls. It can be used again afterwards.
+    fn close(&self) {}
 }

@@ -7,7 +7,9 @@
 pub mod cancel;
 pub mod executor;
 pub mod files;
+pub mod guest;
 pub mod ids;
+pub mod image;
 pub mod json;
 pub mod limits;
 pub mod manifest;

@@ -26,6 +26,9 @@ pub const TMP_BYTES: u64 = 64 * MIB;
 /// Files and folders in a call's private `/tmp`.
 pub const TMP_NODES: usize = 4096;
 
+/// Cores of a call whose manifest says nothing.
+pub const DEFAULT_CPUS: f64 = 1.0;
+
 /// What one call may use. Nothing here is optional but fuel: a call without a
 /// deadline or a memory cap does not exist.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +42,8 @@ pub struct Limits {
     pub output_bytes: u64,
     pub log_bytes: u64,
     pub tmp_bytes: u64,
+    /// Cores, where an engine can give a call several; a sandbox call runs on one thread.
+    pub cpus: f64,
 }
 
 impl Default for Limits {
@@ -50,6 +55,7 @@ impl Default for Limits {
             output_bytes: OUTPUT_BYTES,
             log_bytes: LOG_BYTES,
             tmp_bytes: TMP_BYTES,
+            cpus: DEFAULT_CPUS,
         }
     }
 }

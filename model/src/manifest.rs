@@ -93,7 +93,7 @@ pub struct Author {
 }
 
 /// A `major.minor` Python version, ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PythonVersion {
     pub major: u8,
     pub minor: u8,
@@ -136,7 +136,7 @@ impl Default for RuntimeSpec {
             base_image: "python-base".to_owned(),
             timeout: limits.timeout,
             memory_bytes: limits.memory_bytes,
-            cpu_limit: 1.0,
+            cpu_limit: limits.cpus,
             engine: EnginePreference::Auto,
             fuel: None,
             warmup: Vec::new(),
@@ -153,6 +153,7 @@ impl RuntimeSpec {
             timeout: self.timeout,
             memory_bytes: self.memory_bytes,
             fuel: self.fuel,
+            cpus: self.cpu_limit,
             ..Limits::default()
         }
     }

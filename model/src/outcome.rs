@@ -54,7 +54,8 @@ pub struct Violation {
     /// The schema keyword that was broken, such as `minimum`.
     pub rule: String,
     pub message: String,
-    /// The value seen; cut when it is large.
+    /// The value seen; cut when it is large, null where there is none.
+    #[serde(default)]
     pub value: Value,
 }
 

@@ -48,6 +48,16 @@ impl Package<'_> {
         self.source.problem(Step::Engine, &own, message)
     }
 
+    /// As `obstacle`, where the handler was imported in its image: nothing is native there.
+    pub fn obstacle_in_image(
+        &self,
+        spec: &FunctionSpec,
+        failure: &Failure,
+        timeout: Duration,
+    ) -> Obstacle {
+        Package { vendored: &Vendored::default(), ..*self }.obstacle(spec, failure, timeout)
+    }
+
     /// Why importing a handler failed.
     pub fn obstacle(&self, spec: &FunctionSpec, failure: &Failure, timeout: Duration) -> Obstacle {
         if let Some(missing) = &failure.missing_module {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::dependencies::Vendored;
 use crate::diagnosis::{Obstacle, Package};
 use crate::manifest::DOCKERFILE;
-use crate::prepare::{Asked, Options, PrepareError, PreparedFunction, Sandbox, decoded};
+use crate::prepare::{Asked, Options, PrepareError, PreparedFunction, Runner, decoded};
 use crate::problem::{PackageError, Step};
 use crate::schema::Schema;
 use crate::snapshot::{self, Taken};
@@ -44,7 +44,7 @@ def calculate(inputs):
 /// Takes those dependencies out that do not import without their native files: half of
 /// one fails in ways that tell nobody what is missing.
 pub fn take_out_unavailable(
-    sandbox: &Sandbox<'_>,
+    sandbox: &Runner<'_>,
     vendored: &mut Vendored,
 ) -> Result<(), PrepareError> {
     let doubtful = vendored.doubtful_modules();
@@ -54,7 +54,7 @@ pub fn take_out_unavailable(
     let mut app = Tree::new();
     app.insert(&format!("{PROBE_MODULE}.py"), PROBE).expect("a valid path in an empty tree");
     let bundle =
-        Arc::new(Bundle { app: app.into(), deps: vendored.tree.clone(), left_out: Vec::new() });
+        Arc::new(Bundle { app: app.into(), deps: vendored.tree.clone(), ..Bundle::default() });
     let mut failed = BTreeSet::new();
     match probe(sandbox, &bundle, &doubtful)? {
         Some(found) => failed.extend(found),
@@ -78,7 +78,7 @@ pub fn take_out_unavailable(
 
 /// Which of the modules do not import; nothing if that could not be found out.
 fn probe(
-    sandbox: &Sandbox<'_>,
+    sandbox: &Runner<'_>,
     bundle: &Arc<Bundle>,
     modules: &[String],
 ) -> Result<Option<Vec<String>>, PrepareError> {
@@ -98,15 +98,24 @@ fn probe(
     })
 }
 
+/// What the choice depends on, besides the package.
+pub struct Choice<'a> {
+    pub options: &'a Options,
+    pub has_docker: bool,
+    /// Why the sandbox cannot run anything of the package, if that is known already.
+    pub no_sandbox: Option<String>,
+}
+
 /// Chooses a function's engine and derives its schemas.
 pub fn choose(
-    sandbox: &Sandbox<'_>,
+    sandbox: &Runner<'_>,
     package: &Package<'_>,
     spec: &FunctionSpec,
-    options: &Options,
+    choice: &Choice<'_>,
     progress: &dyn Fn(Step, &str),
 ) -> Result<PreparedFunction, PrepareError> {
-    let decided = decided(package, spec);
+    let Choice { options, has_docker, .. } = *choice;
+    let decided = decided(package, spec, choice);
     let wants_snapshot = options.snapshots && decided.is_none();
     // Importing takes longest, so it is done once: but for warming up, for which the
     // schemas have to be known.
@@ -114,8 +123,9 @@ pub fn choose(
         true => Some(snapshot::take(sandbox, package, spec, Vec::new())?),
         false => None,
     };
-    // Also what Docker will run may describe itself here: schemas are had at once.
+    // Where there is no Docker, what it would run may describe itself here all the same.
     let described = match &taken {
+        _ if decided.is_some() && has_docker => Err(Obstacle::Native(String::new())),
         Some(Taken::Failed(failure)) => {
             Err(package.obstacle(spec, failure, loading_limits(spec).timeout))
         }
@@ -126,7 +136,9 @@ pub fn choose(
     };
     let (engine, reason, description) = match (decided, described) {
         (Some(reason), described) => {
-            if spec.runtime.engine == EnginePreference::Sandbox {
+            let is_refused = spec.runtime.engine == EnginePreference::Sandbox
+                && options.docker_because.as_ref() != Some(&reason);
+            if is_refused {
                 return Err(package
                     .at_engine(spec, format!("`engine: sandbox` cannot be: {reason}"))
                     .help("use `engine: auto` or `engine: docker`")
@@ -188,12 +200,16 @@ fn sandbox_reason(spec: &FunctionSpec) -> String {
 }
 
 /// Docker, where there is nothing to find out.
-fn decided(package: &Package<'_>, spec: &FunctionSpec) -> Option<String> {
+fn decided(package: &Package<'_>, spec: &FunctionSpec, choice: &Choice<'_>) -> Option<String> {
     if package.bundle.app.file(DOCKERFILE).is_some() {
         return Some("the package brings its own Dockerfile".to_owned());
     }
     if spec.runtime.engine == EnginePreference::Docker {
         return Some("the manifest says `engine: docker`".to_owned());
+    }
+    let forced = choice.options.docker_because.as_ref().or(choice.no_sandbox.as_ref());
+    if forced.is_some() {
+        return forced.cloned();
     }
     let wanted = spec.runtime.python_version.filter(|wanted| *wanted > SANDBOX_PYTHON)?;
     Some(format!("it needs Python {wanted}, and the sandbox has {SANDBOX_PYTHON}"))
@@ -209,7 +225,7 @@ pub fn loading_limits(spec: &FunctionSpec) -> Limits {
 }
 
 fn describe(
-    sandbox: &Sandbox<'_>,
+    sandbox: &Runner<'_>,
     package: &Package<'_>,
     spec: &FunctionSpec,
     snapshot: Option<&SnapshotRef>,
@@ -229,7 +245,8 @@ fn describe(
     }
 }
 
-fn with_schemas(
+/// A function whose schemas are the manifest's, else what it says of itself.
+pub fn with_schemas(
     package: &Package<'_>,
     spec: &FunctionSpec,
     described: Option<Description>,
@@ -279,5 +296,7 @@ fn with_schemas(
         cases: None,
         snapshot: None,
         no_snapshot: None,
+        bundle: package.bundle.clone(),
+        image: None,
     })
 }

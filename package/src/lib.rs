@@ -12,6 +12,7 @@ pub mod code;
 pub mod dependencies;
 mod diagnosis;
 mod engine;
+pub mod image;
 pub mod manifest;
 pub mod packed;
 pub mod prepare;
@@ -24,7 +25,7 @@ pub mod version;
 
 pub use archive::Archive;
 pub use manifest::ManifestSource;
-pub use prepare::{Options, PrepareError, Prepared, PreparedFunction, prepare};
+pub use prepare::{Engines, Options, PrepareError, Prepared, PreparedFunction, prepare};
 pub use problem::{PackageError, Problem, Step};
 pub use schema::Schema;
 pub use testing::{Report, run_tests};

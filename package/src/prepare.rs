@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use model::executor::{CallFiles, Events, ImportPolicy, Inspection};
 use model::{
-    Bundle, CancelToken, Engine, ErrorKind, Executor, ExecutorError, FunctionSpec, Job, Limits,
-    Manifest, Operation, Outcome, PackageVersion, SnapshotRef, Tree,
+    Bundle, CancelToken, Engine, EnginePreference, ErrorKind, Executor, ExecutorError,
+    FunctionSpec, Job, Limits, Manifest, Operation, Outcome, PackageVersion, SnapshotRef, Tree,
 };
 use serde_json::Value;
 
 use crate::code;
-use crate::dependencies::{self, DependencyError, Lock, Resolver, Vendored};
+use crate::dependencies::{self, DependencyError, Lock, Requirement, Resolver, Vendored};
 use crate::diagnosis::Package;
-use crate::engine;
+use crate::engine::{self, Choice};
+use crate::image::{ImageSpec, Images};
 use crate::manifest::ManifestSource;
 use crate::problem::{PackageError, Problem, Step};
 use crate::schema::Schema;
@@ -31,6 +32,25 @@ pub struct Options {
     pub run_test_cases: bool,
     /// Whether snapshots of the functions are taken, where the engine takes any.
     pub snapshots: bool,
+    /// Whose package it is: tenants share no container.
+    pub tenant: Arc<str>,
+    /// Why all functions are run by Docker, if they are, whatever the manifest says.
+    pub docker_because: Option<String>,
+}
+
+/// What runs functions.
+#[derive(Clone, Copy)]
+pub struct Engines<'a> {
+    pub sandbox: &'a dyn Executor,
+    /// Where there is Docker.
+    pub docker: Option<&'a dyn Executor>,
+}
+
+impl<'a> Engines<'a> {
+    /// The sandbox alone.
+    pub fn only(sandbox: &'a dyn Executor) -> Self {
+        Self { sandbox, docker: None }
+    }
 }
 
 impl Default for Options {
@@ -40,6 +60,8 @@ impl Default for Options {
             resolver: Resolver::default(),
             run_test_cases: true,
             snapshots: true,
+            tenant: Arc::default(),
+            docker_because: None,
         }
     }
 }
@@ -93,6 +115,11 @@ pub struct PreparedFunction {
     /// asked for.
     pub snapshot: Option<SnapshotRef>,
     pub no_snapshot: Option<String>,
+    /// What its calls are given: the package's own bundle, or that of its image.
+    pub bundle: Arc<Bundle>,
+    /// What its image is made of, if Docker runs it, or would if the sandbox turned out to
+    /// lack a module in the middle of a call.
+    pub image: Option<ImageSpec>,
 }
 
 /// Why a package could not be prepared.
@@ -138,20 +165,20 @@ impl From<DependencyError> for PrepareError {
 }
 
 /// Checks a package's code, locks its dependencies, chooses each function's engine and
-/// derives its schemas. `executor` is the sandbox; `progress` hears of each step as it
-/// begins.
+/// derives its schemas. `progress` hears of each step as it begins.
 ///
-/// Nothing outside of the resolver's cache is changed. Cancelling `options.resolver.cancel`
-/// ends it with `PrepareError::Cancelled`.
+/// Nothing outside of the resolver's cache is changed, but for images, which Docker keeps for
+/// as long as it likes. Cancelling `options.resolver.cancel` ends it with
+/// `PrepareError::Cancelled`.
 pub fn prepare(
     tree: &Arc<Tree>,
     source: &ManifestSource,
-    executor: &dyn Executor,
+    engines: &Engines<'_>,
     options: &Options,
     progress: &dyn Fn(Step, &str),
 ) -> Result<Prepared, PrepareError> {
     let manifest = &source.manifest;
-    let sandbox = Sandbox { executor, cancel: &options.resolver.cancel };
+    let sandbox = Runner::of(engines.sandbox, options);
     let has_code = tree.files().iter().any(|(path, _)| path.ends_with(".py"));
 
     progress(Step::Code, "checking the code");
@@ -164,8 +191,7 @@ pub fn prepare(
 
     progress(Step::Dependencies, "resolving dependencies");
     let requirements = dependencies::of_package(tree, source)?;
-    let lock = options.resolver.lock(&requirements)?;
-    let mut vendored = options.resolver.vendor(&lock)?;
+    let (lock, mut vendored, no_sandbox) = of_sandbox(&requirements, engines, options)?;
     if has_code && !lock.is_empty() {
         engine::take_out_unavailable(&sandbox, &mut vendored)?;
         bundle.deps = vendored.tree.clone();
@@ -181,10 +207,21 @@ pub fn prepare(
 
     progress(Step::Engine, "choosing the engine");
     let package = Package { source, bundle: &bundle, vendored: &vendored, inspection: &inspection };
+    let version = version::of(tree, &manifest.version);
+    let images = engines.docker.map(|docker| Images {
+        docker,
+        package: &package,
+        requirements: &requirements,
+        options,
+        version: version.to_string(),
+    });
+    let choice = Choice { options, has_docker: images.is_some(), no_sandbox };
     let mut functions = Vec::new();
     let mut problems = Vec::new();
     for spec in &manifest.functions {
-        match engine::choose(&sandbox, &package, spec, options, progress) {
+        let chosen = engine::choose(&sandbox, &package, spec, &choice, progress)
+            .and_then(|function| with_image(function, images.as_ref(), &vendored, progress));
+        match chosen {
             Ok(function) => functions.push(function),
             Err(PrepareError::Package(error)) => problems.extend(error.problems),
             Err(error) => return Err(error),
@@ -193,7 +230,7 @@ pub fn prepare(
     problems.dedup();
     PackageError::unless_empty(problems, ())?;
     Ok(Prepared {
-        version: version::of(tree, &manifest.version),
+        version,
         manifest: manifest.clone(),
         bundle,
         functions,
@@ -202,6 +239,53 @@ pub fn prepare(
         inspection,
         warnings,
     })
+}
+
+/// The dependencies as the sandbox gets them. What it cannot have at all, because there is no
+/// wheel for its Python or they are too large for it, Docker may: then they are none, for that
+/// reason.
+fn of_sandbox(
+    requirements: &[Requirement],
+    engines: &Engines<'_>,
+    options: &Options,
+) -> Result<(Lock, Vendored, Option<String>), PrepareError> {
+    let resolver = &options.resolver;
+    let had = resolver.lock(requirements).and_then(|lock| {
+        let vendored = resolver.vendor(&lock)?;
+        Ok((lock, vendored))
+    });
+    match had {
+        Ok((lock, vendored)) => Ok((lock, vendored, None)),
+        Err(DependencyError::Package(error)) if engines.docker.is_some() => {
+            let why = error.problems.first().map(|problem| problem.message.clone());
+            let why = format!(
+                "its dependencies cannot be had for the sandbox: {}",
+                model::json::cut(&why.unwrap_or_default(), 300)
+            );
+            Ok((Lock::default(), Vendored::default(), Some(why)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the image of a function that needs one. For a function of the sandbox that could turn
+/// out to need one it is only worked out.
+fn with_image(
+    mut function: PreparedFunction,
+    images: Option<&Images<'_>>,
+    vendored: &Vendored,
+    progress: &dyn Fn(Step, &str),
+) -> Result<PreparedFunction, PrepareError> {
+    let Some(images) = images else { return Ok(function) };
+    let may_need = function.spec.runtime.engine != EnginePreference::Sandbox
+        && vendored.native_modules().next().is_some();
+    if function.engine == Engine::Docker {
+        images.make(&mut function, progress)?;
+    } else if may_need {
+        // A daemon that is away, or wheels that it cannot have, are no hindrance to the sandbox.
+        function.image = images.spec(&function.spec).ok();
+    }
+    Ok(function)
 }
 
 /// What a job of a preparation is to do.
@@ -218,13 +302,18 @@ impl Asked {
     }
 }
 
-/// The executor, with what every job of a preparation has in common.
-pub(crate) struct Sandbox<'a> {
+/// An executor, with what every job of a preparation has in common.
+pub(crate) struct Runner<'a> {
     pub executor: &'a dyn Executor,
     pub cancel: &'a CancelToken,
+    tenant: &'a Arc<str>,
 }
 
-impl Sandbox<'_> {
+impl<'a> Runner<'a> {
+    pub fn of(executor: &'a dyn Executor, options: &'a Options) -> Self {
+        Self { executor, cancel: &options.resolver.cancel, tenant: &options.tenant }
+    }
+
     /// Runs a job; an outcome that is ours or the caller's doing is an error.
     pub fn run(&self, bundle: &Arc<Bundle>, asked: Asked) -> Result<Outcome, PrepareError> {
         if self.cancel.is_cancelled() {
@@ -233,6 +322,7 @@ impl Sandbox<'_> {
         let files: Arc<dyn CallFiles> = Arc::new(());
         let events: Arc<dyn Events> = Arc::new(());
         let job = Job {
+            tenant: self.tenant.clone(),
             bundle: bundle.clone(),
             operation: asked.operation,
             limits: asked.limits,
@@ -259,7 +349,7 @@ impl Sandbox<'_> {
         let bundle = Arc::new(Bundle {
             app: bundle.app.clone(),
             deps: bundle.deps.clone(),
-            left_out: Vec::new(),
+            ..Bundle::default()
         });
         let operation = Operation::Inspect { policy: policy.clone() };
         match self.run(&bundle, Asked::new(operation, Limits::default()))?.result {
@@ -280,6 +370,6 @@ pub(crate) fn decoded<T: serde::de::DeserializeOwned>(
     what: &str,
 ) -> Result<T, PrepareError> {
     serde_json::from_value(value).map_err(|error| {
-        ExecutorError::Internal(format!("the sandbox's {what} cannot be read: {error}")).into()
+        ExecutorError::Internal(format!("the engine's {what} cannot be read: {error}")).into()
     })
 }

@@ -13,6 +13,7 @@ pub enum Step {
     Code,
     Dependencies,
     Engine,
+    Image,
     Schemas,
     Tests,
 }
@@ -25,6 +26,7 @@ impl Step {
             Self::Code => "code",
             Self::Dependencies => "dependencies",
             Self::Engine => "engine",
+            Self::Image => "image",
             Self::Schemas => "schemas",
             Self::Tests => "tests",
         }

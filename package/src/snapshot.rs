@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnosis::Package;
 use crate::engine::loading_limits;
-use crate::prepare::{PrepareError, Sandbox};
+use crate::prepare::{PrepareError, Runner};
 use crate::problem::Step;
 
 /// What came of taking a snapshot.
@@ -30,7 +30,7 @@ impl Taken {
 /// Takes the snapshot of a function's handler, warmed up with inputs, and compared with
 /// importing the handler on the function's test cases.
 pub fn take(
-    sandbox: &Sandbox<'_>,
+    sandbox: &Runner<'_>,
     package: &Package<'_>,
     spec: &model::FunctionSpec,
     warmup: Vec<Map<String, Value>>,

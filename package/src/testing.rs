@@ -7,13 +7,15 @@ use model::executor::TestReport;
 use model::files::Node;
 use model::limits::DEFAULT_TIMEOUT;
 use model::{
-    Bundle, Engine, ErrorKind, Executor, Failure, FunctionId, Limits, Operation, Tree, Usage,
+    Bundle, Engine, ErrorKind, Failure, FunctionId, Limits, Operation, Tree, Usage,
 };
 use serde_json::Value;
 
 use crate::dependencies::Vendored;
 use crate::manifest::ManifestSource;
-use crate::prepare::{Asked, Options, PrepareError, Prepared, PreparedFunction, Sandbox, decoded};
+use crate::prepare::{
+    Asked, Engines, Options, PrepareError, Prepared, PreparedFunction, Runner, decoded,
+};
 use crate::problem::{Problem, Step};
 use crate::schema::{Mismatch, compare};
 
@@ -114,38 +116,49 @@ impl Report {
     }
 }
 
-/// Runs every test of a package on an engine, each under its function's own limits.
+/// Runs every test of a package, each on its function's engine and under its own limits.
 pub fn run_tests(
     prepared: &Prepared,
-    executor: &dyn Executor,
+    engines: &Engines<'_>,
     options: &Options,
 ) -> Result<Report, PrepareError> {
-    let sandbox = Sandbox { executor, cancel: &options.resolver.cancel };
-    let engine = executor.engine();
+    let runner = |engine| match engine {
+        Engine::Sandbox => Some(Runner::of(engines.sandbox, options)),
+        Engine::Docker => engines.docker.map(|docker| Runner::of(docker, options)),
+    };
     let mut report = Report::default();
     for function in &prepared.functions {
-        match &function.cases {
-            _ if function.engine != engine => {
-                if !function.spec.test_cases.is_empty() {
-                    report.skipped.push(function.spec.id.clone());
-                }
+        match (&function.cases, runner(function.engine)) {
+            (Some(cases), _) => report.cases.extend(cases.iter().cloned()),
+            (None, Some(runner)) => {
+                report.cases.extend(run_cases(&runner, &function.bundle, function)?);
             }
-            Some(cases) => report.cases.extend(cases.iter().cloned()),
-            None => report.cases.extend(run_cases(&sandbox, &prepared.bundle, function)?),
+            (None, None) if !function.spec.test_cases.is_empty() => {
+                report.skipped.push(function.spec.id.clone());
+            }
+            (None, None) => {}
         }
     }
-    let is_engines = prepared.functions.iter().any(|function| function.engine == engine);
-    if is_engines && has_tests(&prepared.bundle.app) {
-        let bundle = match engine {
-            Engine::Sandbox => with_pytest(&prepared.bundle, &options.resolver.pytest()?),
-            // Its image has pytest.
-            Engine::Docker => prepared.bundle.clone(),
-        };
-        let outcome = sandbox.run(&bundle, Asked::new(Operation::Test, test_limits(prepared)))?;
-        match outcome.result {
-            Ok(value) => report.tests = Some(decoded(value, "test report")?),
-            Err(failure) => report.tests_failure = Some(failure),
+    if !has_tests(&prepared.bundle.app) {
+        return Ok(report);
+    }
+    // What Docker runs may need what the sandbox has not, and so may its tests.
+    let with_handlers = || prepared.functions.iter().filter(|function| !function.is_program());
+    let of_docker = with_handlers().find(|function| function.engine == Engine::Docker);
+    let is_any_sandboxed = with_handlers().any(|function| function.engine == Engine::Sandbox);
+    let (runner, bundle) = match (of_docker, runner(Engine::Docker)) {
+        // Its image has pytest.
+        (Some(function), Some(docker)) => (docker, function.bundle.clone()),
+        _ if is_any_sandboxed => {
+            let bundle = with_pytest(&prepared.bundle, &options.resolver.pytest()?);
+            (Runner::of(engines.sandbox, options), bundle)
         }
+        _ => return Ok(report),
+    };
+    let outcome = runner.run(&bundle, Asked::new(Operation::Test, test_limits(prepared)))?;
+    match outcome.result {
+        Ok(value) => report.tests = Some(decoded(value, "test report")?),
+        Err(failure) => report.tests_failure = Some(failure),
     }
     Ok(report)
 }
@@ -171,6 +184,7 @@ fn with_pytest(bundle: &Bundle, pytest: &Vendored) -> Arc<Bundle> {
         app: bundle.app.clone(),
         deps: deps.into(),
         left_out: bundle.left_out.clone(),
+        image: None,
     })
 }
 
@@ -194,7 +208,7 @@ fn test_limits(prepared: &Prepared) -> Limits {
 
 /// Runs a function's test cases, one after another.
 pub(crate) fn run_cases(
-    sandbox: &Sandbox<'_>,
+    runner: &Runner<'_>,
     bundle: &Arc<Bundle>,
     function: &PreparedFunction,
 ) -> Result<Vec<CaseResult>, PrepareError> {
@@ -209,7 +223,7 @@ pub(crate) fn run_cases(
             deterministic: spec.runtime.deterministic,
             snapshot: function.snapshot.clone(),
         };
-        let outcome = sandbox.run(bundle, asked)?;
+        let outcome = runner.run(bundle, asked)?;
         let mut result = CaseResult {
             function: spec.id.clone(),
             name: case_name(case.name.as_deref(), i),

@@ -13,7 +13,7 @@ use common::{SINGLE, tree};
 use mecapy_package::dependencies::{
     self, DependencyError, Lock, PYTEST, Requirement, Resolver, Vendored,
 };
-use mecapy_package::{Archive, Options, manifest, run_tests};
+use mecapy_package::{Archive, Engines, Options, manifest, run_tests};
 use model::executor::{Inspection, TestReport, TestResult};
 use model::{Engine, Failure};
 use serde_json::{Map, Value, json};
@@ -203,7 +203,7 @@ fn tests_that_fail_are_told() {
     let cache = tempfile::tempdir().unwrap();
     let mut options = Options::default();
     options.resolver.cache = Some(cache.path().to_owned());
-    let report = run_tests(&prepared, &executor, &options).unwrap();
+    let report = run_tests(&prepared, &Engines::only(&executor), &options).unwrap();
     assert!(!report.passed());
     let problems: Vec<_> = report.problems("mecapy.yaml").iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::scripted::{MANIFEST, SOLVE, Scripted, described, doubling, import, missing, run};
 use common::tree;
-use mecapy_package::prepare::{Options, PrepareError, prepare};
+use mecapy_package::prepare::{Engines, Options, PrepareError, prepare};
 use mecapy_package::{Archive, manifest, run_tests};
 use model::executor::{CodeProblem, Inspection};
 use model::{Engine, ErrorKind, Executor, ExecutorError, Failure, Job, Logs, Outcome, Usage};
@@ -41,7 +41,7 @@ fn what_runs_in_the_sandbox_does() {
         ["inspect", "describe handler:calculate", "call handler:calculate {\"a\":1}"]
     );
     // The cases were run to choose the engine, and are not run again.
-    let report = run_tests(&prepared, &executor, &Options::default()).unwrap();
+    let report = run_tests(&prepared, &Engines::only(&executor), &Options::default()).unwrap();
     assert!(report.passed() && report.cases.len() == 1 && report.tests.is_none());
     assert_eq!(executor.asked.lock().unwrap().len(), 3);
 }
@@ -264,7 +264,8 @@ fn cancelling_ends_it() {
     let options = Options::default();
     options.resolver.cancel.cancel();
     let error =
-        prepare(&archive.tree, &source, &Scripted::default(), &options, &|_, _| {}).unwrap_err();
+        prepare(&archive.tree, &source, &Engines::only(&Scripted::default()), &options, &|_, _| {})
+            .unwrap_err();
     assert!(matches!(error, PrepareError::Cancelled));
 }
 
@@ -288,7 +289,8 @@ fn an_engine_that_fails_is_not_the_authors_fault() {
     let archive = Archive { tree: tree(&SOLVE), script: None };
     let source = manifest::read(&archive).unwrap();
     let error =
-        prepare(&archive.tree, &source, &Broken, &Options::default(), &|_, _| {}).unwrap_err();
+        prepare(&archive.tree, &source, &Engines::only(&Broken), &Options::default(), &|_, _| {})
+            .unwrap_err();
     assert!(matches!(error, PrepareError::Executor(ExecutorError::Internal(_))));
     let _: Arc<dyn Executor> = Arc::new(Broken);
 }

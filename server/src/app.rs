@@ -72,6 +72,8 @@ pub struct App {
     pub process: uuid::Uuid,
     /// Signs links to files.
     pub link_key: [u8; 32],
+    /// Of the disk, held back for what makes room.
+    pub reserve: Arc<crate::folders::Reserve>,
 }
 
 impl App {
@@ -79,7 +81,11 @@ impl App {
     pub fn new(parts: Parts) -> anyhow::Result<Arc<Self>> {
         let Parts { config, clock, store, blobs, engines, sealing, spawn, metrics } = parts;
         let process = crate::store::new_id();
-        let catalog = Arc::new(Catalog::new(store.clone(), blobs.clone()));
+        let catalog = Arc::new(Catalog::new(
+            store.clone(),
+            blobs.clone(),
+            Arc::new(crate::deploy::resolver(&config)),
+        ));
         let signals = Arc::new(Signals::default());
         let meter = Arc::new(Meter::new(&config.quotas));
         let policy = webhook::TargetPolicy { allow_private: config.webhooks.allow_private_targets };
@@ -112,6 +118,7 @@ impl App {
             streams: Arc::new(tokio::sync::Semaphore::new(config.limits.sse_streams)),
             webhooks: webhook::Sender::new(policy)?,
             link_key: sealing.derive("links to files"),
+            reserve: Arc::new(crate::folders::Reserve::new(&config.data_dir)),
             config,
             clock,
             store,

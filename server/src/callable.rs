@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::executor::Bundle;
+use model::image::Installer;
 use model::{Engine, Failure, HandlerRef, Limits, SnapshotRef, Tree, Warning};
 use model::{ErrorKind, SnapshotId, snapshot::SnapshotSource};
 use package::Schema;
@@ -17,7 +18,10 @@ use crate::store::Function;
 
 /// What a task is a call of.
 pub struct Callable {
+    /// Its own, or that of its image.
     pub bundle: Arc<Bundle>,
+    /// What Docker would run it from, should the sandbox turn out to lack a native module.
+    pub fallback: Option<Arc<Bundle>>,
     pub handler: HandlerRef,
     pub engine: Engine,
     pub limits: Limits,
@@ -44,11 +48,17 @@ pub enum CallableError {
 }
 
 impl Callable {
-    /// Reads what a release stored. Blocking.
-    pub fn load(blobs: &Arc<dyn Blobs>, found: &Function) -> Result<Self, CallableError> {
+    /// Reads what a release stored; `installer` fetches the dependencies of its image, should
+    /// that have to be made again. Blocking.
+    pub fn load(
+        blobs: &Arc<dyn Blobs>,
+        installer: &Arc<dyn Installer>,
+        found: &Function,
+    ) -> Result<Self, CallableError> {
         let (release, function) = (&found.release, &found.function);
         let ((), app) = unpacked(blobs, &release.source)?;
-        let vendored = match &release.dependencies {
+        // An image has its own.
+        let vendored = match release.dependencies.as_ref().filter(|_| function.engine == Engine::Sandbox) {
             None => Vendored::default(),
             Some(key) => Vendored::from_bytes(read_zstd(blobs, key)?, 0)
                 .ok_or_else(|| CallableError::Corrupt("its dependencies".to_owned()))?,
@@ -63,18 +73,30 @@ impl Callable {
             let source = StoredSnapshot { blobs: blobs.clone(), id: id.clone(), key: *key };
             SnapshotRef { id: id.clone(), source: Arc::new(source) }
         });
+        let bundle = Arc::new(Bundle {
+            app: Arc::new(app),
+            deps: vendored.tree.clone(),
+            left_out: release.left_out.clone(),
+            image: None,
+        });
+        let version = release.version.to_string();
+        let of_image = function.image.as_ref().map(|image| {
+            Arc::new(image.bundle(&release.package, &version, &bundle, installer.clone()))
+        });
+        let (bundle, fallback) = match (function.engine, of_image) {
+            (Engine::Docker, Some(of_image)) => (of_image, None),
+            (_, of_image) => (bundle, of_image),
+        };
         Ok(Self {
-            bundle: Arc::new(Bundle {
-                app: Arc::new(app),
-                deps: vendored.tree.clone(),
-                left_out: release.left_out.clone(),
-            }),
+            bundle,
+            fallback,
             handler: function.handler.clone(),
             engine: function.engine,
             limits: Limits {
                 timeout: Duration::from_millis(function.timeout_ms),
                 memory_bytes: function.memory_bytes,
                 fuel: function.fuel,
+                cpus: function.cpus,
                 ..Limits::default()
             },
             deterministic: function.deterministic,
@@ -108,15 +130,24 @@ impl Callable {
         Ok(Some(Warning { code, message, violations }))
     }
 
-    /// A failure for want of a native module says so.
+    /// Why a call that failed would not have in Docker: it lacked a native module.
+    pub fn native_reason(&self, failure: &Failure) -> Option<String> {
+        let missing = failure.missing_module.as_ref()?;
+        let native = self.vendored.native_distribution_of(&missing.name)?;
+        let place = match (&missing.file, missing.line) {
+            (Some(file), Some(line)) => format!(", imported by {file}:{line}"),
+            (Some(file), None) => format!(", imported by {file}"),
+            _ => String::new(),
+        };
+        Some(format!("{native} has no WASI build{place}"))
+    }
+
+    /// A failure for want of a native module says what can be done about it.
     pub fn explain(&self, mut failure: Failure) -> Failure {
-        let native = failure
-            .missing_module
-            .as_ref()
-            .and_then(|missing| self.vendored.native_distribution_of(&missing.name));
-        if let Some(native) = native {
+        if let Some(reason) = self.native_reason(&failure) {
             failure.message = format!(
-                "{}; {native} has no WASI build, and this server has no Docker to run it in",
+                "{}; {reason}: deploy the package to a server with Docker, with \
+                 `runtime.engine: docker`",
                 failure.message
             );
         }

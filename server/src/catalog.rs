@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::image::Installer;
+use moka::future::Cache;
+
 use crate::blobs::Blobs;
 use crate::callable::{Callable, CallableError};
 use crate::identity::Caller;
 use crate::problem::Problem;
+use crate::remembered::Remembered;
 use crate::store::{Function, FunctionName, Store, StoreError, VersionQuery, Visibility};
 
 /// How long `latest` stays what it was, where another process deploys.
@@ -18,26 +22,33 @@ const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 pub struct Catalog {
     store: Arc<dyn Store>,
     blobs: Arc<dyn Blobs>,
-    found: moka::future::Cache<(FunctionName, VersionQuery), Option<Arc<Function>>>,
-    callables: moka::future::Cache<(FunctionName, String), Arc<Callable>>,
+    installer: Arc<dyn Installer>,
+    found: Remembered<(FunctionName, VersionQuery), Option<Arc<Function>>>,
+    callables: Remembered<(FunctionName, String), Arc<Callable>>,
 }
 
 impl Catalog {
-    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        installer: Arc<dyn Installer>,
+    ) -> Self {
         let weight = |_: &_, callable: &Arc<Callable>| {
             u32::try_from(callable.bytes / 1024).unwrap_or(u32::MAX)
         };
         Self {
             store,
             blobs,
-            found: moka::future::Cache::builder()
-                .max_capacity(MOST_REMEMBERED)
-                .time_to_live(REMEMBERED)
-                .build(),
-            callables: moka::future::Cache::builder()
-                .max_capacity(MOST_BYTES / 1024)
-                .weigher(weight)
-                .build(),
+            installer,
+            found: Remembered::new(
+                Cache::builder()
+                    .max_capacity(MOST_REMEMBERED)
+                    .time_to_live(REMEMBERED)
+                    .build(),
+            ),
+            callables: Remembered::new(
+                Cache::builder().max_capacity(MOST_BYTES / 1024).weigher(weight).build(),
+            ),
         }
     }
 
@@ -48,12 +59,9 @@ impl Catalog {
         version: &VersionQuery,
     ) -> Result<Option<Arc<Function>>, StoreError> {
         let key = (name.clone(), version.clone());
-        if let Some(found) = self.found.get(&key).await {
-            return Ok(found);
-        }
-        let lookup =
+        let look_up =
             async { Ok::<_, StoreError>(self.store.function(name, version).await?.map(Arc::new)) };
-        self.found.try_get_with(key, lookup).await.map_err(|error| (*error).clone())
+        self.found.get(key, look_up).await.map_err(|error| (*error).clone())
     }
 
     /// As `find`, for a caller: what it may not see is not found, what is deleted is gone.
@@ -96,23 +104,22 @@ impl Catalog {
     /// What an engine needs of a release.
     pub async fn callable(&self, function: &Arc<Function>) -> Result<Arc<Callable>, CallableError> {
         let key = (function.name.clone(), function.release.version.to_string());
-        if let Some(callable) = self.callables.get(&key).await {
-            return Ok(callable);
-        }
         let load = async {
             let (blobs, function) = (self.blobs.clone(), function.clone());
-            tokio::task::spawn_blocking(move || Callable::load(&blobs, &function).map(Arc::new))
+            let installer = self.installer.clone();
+            let load = move || Callable::load(&blobs, &installer, &function).map(Arc::new);
+            tokio::task::spawn_blocking(load)
                 .await
                 .unwrap_or_else(|error| Err(CallableError::Corrupt(error.to_string())))
         };
-        self.callables.try_get_with(key, load).await.map_err(|error| (*error).clone())
+        self.callables.get(key, load).await.map_err(|error| (*error).clone())
     }
 
     /// After a deploy or a deletion: what names mean is looked up again. What a full version
     /// is does not change, but for its snapshot.
     pub fn forget(&self) {
-        self.found.invalidate_all();
-        self.callables.invalidate_all();
+        self.found.forget();
+        self.callables.forget();
     }
 }
 

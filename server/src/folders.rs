@@ -7,14 +7,22 @@
 //! secret.key       seals secrets in the database
 //! lock             held by the server that runs on it
 //! unclean          there while a server runs: it has not stopped in order
+//! reserve          space that is held back for what makes room on a full disk
 //! ```
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{FlockOperation, flock};
+use parking_lot::Mutex;
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
+
+/// What is held back of the disk, in bytes.
+const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
+/// What has to be left beside it when it is made.
+const BESIDE_BYTES: u64 = 1024 * 1024;
 
 pub fn database(data: &Path) -> PathBuf {
     data.join("mecapy.db")
@@ -85,6 +93,78 @@ impl Hold {
     }
 }
 
+/// A file that only takes space. On a full disk a deletion has to be written down too, and so
+/// has a cancellation: for those it is given up. Until there is room to make it again nothing
+/// new is taken, which would only fill that space.
+pub struct Reserve {
+    path: PathBuf,
+    is_there: AtomicBool,
+    changing: Mutex<()>,
+}
+
+impl Reserve {
+    /// Makes it, if there is room.
+    pub fn new(data: &Path) -> Self {
+        let path = data.join("reserve");
+        let is_whole = fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_BYTES);
+        let is_there = AtomicBool::new(is_whole);
+        let reserve = Self { path, is_there, changing: Mutex::default() };
+        if !reserve.ensure() {
+            tracing::warn!("there is no room for the reserve: the disk is as good as full");
+        }
+        reserve
+    }
+
+    /// Whether it is there; it is made again if there is room.
+    pub fn ensure(&self) -> bool {
+        if self.is_there.load(Ordering::Acquire) {
+            return true;
+        }
+        let _changing = self.changing.lock();
+        if !self.is_there.load(Ordering::Acquire) && self.make().is_ok() {
+            self.is_there.store(true, Ordering::Release);
+        }
+        self.is_there.load(Ordering::Acquire)
+    }
+
+    fn make(&self) -> io::Result<()> {
+        // Of one that was cut off nothing is left when it is counted what there is.
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let disk = statvfs(self.path.parent().unwrap_or(Path::new(".")))?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE_BYTES + BESIDE_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&self.path)?;
+        let made = match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                (&file).write_all(&vec![0x5a; RESERVE_BYTES as usize])
+            }
+            made => made.map_err(io::Error::from),
+        };
+        if made.is_err() {
+            let _ = fs::remove_file(&self.path);
+        }
+        made
+    }
+
+    /// Its space is there for whoever tries again now.
+    pub fn give_up(&self) {
+        let _changing = self.changing.lock();
+        if self.is_there.swap(false, Ordering::AcqRel) {
+            tracing::warn!("the disk is full: what was held back is given up");
+        }
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "the reserve cannot be given up");
+        }
+    }
+}
+
 /// The key that seals secrets: of the configuration, or made at the first start.
 pub fn sealing_key(data: &Path, configured: Option<&str>) -> io::Result<[u8; 32]> {
     let wrong = |message: &str| io::Error::new(io::ErrorKind::InvalidData, message.to_owned());
@@ -142,6 +222,32 @@ mod tests {
         hold.begin().unwrap();
         hold.stopped().unwrap();
         assert!(!Hold::take(folder.path()).unwrap().unwrap().was_unclean);
+    }
+
+    #[test]
+    fn the_reserve_is_given_up_and_made_again() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reserve");
+        let reserve = Reserve::new(folder.path());
+        assert!(reserve.ensure());
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.len(), found.mode() & 0o777), (RESERVE_BYTES, 0o600));
+        assert!(found.blocks() * 512 >= RESERVE_BYTES, "it takes the space");
+        // It is found again, or made whole.
+        assert!(Reserve::new(folder.path()).ensure());
+        fs::write(&path, "cut off").unwrap();
+        assert!(Reserve::new(folder.path()).ensure());
+        assert_eq!(fs::metadata(&path).unwrap().len(), RESERVE_BYTES);
+        for _ in 0..2 {
+            reserve.give_up();
+            assert!(!path.exists());
+        }
+        assert!(reserve.ensure() && path.exists(), "there is room");
+        // Where nothing can be written there is none.
+        let nowhere = Reserve::new(&folder.path().join("nowhere"));
+        assert!(!nowhere.ensure());
+        nowhere.give_up();
     }
 
     #[test]

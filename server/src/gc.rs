@@ -63,15 +63,12 @@ pub async fn sweep(
         let keys: Vec<_> = old.iter().map(|one| one.key).collect();
         let referenced = store.referenced(&keys).await?;
         for one in old.iter().filter(|one| !referenced.contains(&one.key)) {
-            // Looked at again: it may be referred to since.
-            if remove && !store.referenced(&[one.key]).await?.is_empty() {
+            // Who is about to refer to it has stored or renewed it first, and then it stays.
+            if remove && !blobs.remove(&one.key, stored_before).await? {
                 continue;
             }
             swept.orphans += 1;
             swept.orphan_bytes += one.bytes;
-            if remove {
-                blobs.delete(&one.key).await?;
-            }
         }
     }
 }

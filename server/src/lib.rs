@@ -23,6 +23,7 @@ pub mod identity;
 pub mod links;
 pub mod openapi;
 pub mod problem;
+pub mod remembered;
 pub mod router;
 pub mod sealed;
 pub mod serve;

@@ -91,6 +91,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(SwaggerUi::new("/api/docs").config(Config::from("/api/openapi.json")))
         // Bodies are bounded where they are read.
         .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), crate::http::with_room))
         .with_state(app);
     crate::http::wrap(router)
 }

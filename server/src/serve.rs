@@ -134,6 +134,11 @@ pub async fn serve(
         task.abort();
     }
     app.authenticator.keep_up().await;
+    if let Some(docker) = app.engines.docker.clone() {
+        // Nobody calls any more; what a daemon that hangs keeps, the next start removes.
+        let closed = tokio::task::spawn_blocking(move || docker.close());
+        let _ = tokio::time::timeout(CLOSE_WITHIN, closed).await;
+    }
     // If all has ended, nobody else works here any more; else the next start sweeps.
     if in_order && gc::is_suspected() {
         gc::sweep(&app.store, &app.blobs, SystemTime::now(), true).await?;

@@ -3,7 +3,7 @@
 use model::task::TaskState;
 use model::{ErrorKind, Failure, Usage, Warning};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -348,13 +348,15 @@ pub struct VersionView {
     /// SHA-256 of the package's content.
     pub checksum: String,
     pub released_at: Time,
-    /// Not told to other tenants, as are lock, report, origin and source.
+    /// Not told to other tenants, as are lock, image, report, origin and source.
     pub released_by: Option<Uuid>,
     pub changelog: Option<String>,
     /// Author names and addresses.
     pub authors: Value,
-    /// Exact versions and hashes of the dependencies.
+    /// Exact versions and hashes of the dependencies, for the sandbox.
     pub lock: Value,
+    /// What Docker's image of it is made of, if it has one: base, Python, and the lock for that.
+    pub image: Option<Value>,
     /// How its tests went.
     pub report: Value,
     /// Repository, reference and commit, if it came from one.
@@ -378,6 +380,15 @@ impl VersionView {
             changelog: release.changelog.clone(),
             authors: serde_json::to_value(&release.authors).unwrap_or_default(),
             lock: own(&release.lock),
+            image: found.function.image.as_ref().filter(|_| is_own).map(|image| {
+                json!({
+                    "base": image.platform.base,
+                    "python": image.platform.python.to_string(),
+                    "platform": image.platform.target,
+                    "lock": image.lock,
+                    "dockerfile": image.is_program,
+                })
+            }),
             report: own(&release.report),
             origin: release.origin.clone().filter(|_| is_own),
             function,

@@ -4,6 +4,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use fallback_docker::Docker;
+use fallback_docker::settings::{
+    Bases, BuildLimits, KeepImages, PoolLimits, Registry, Settings,
+};
 use model::Executor;
 use runtime::{Metering, Sandbox, SandboxConfig};
 
@@ -11,7 +15,7 @@ use mecapy_server::app::{App, Engines, Parts};
 use mecapy_server::blobs::Blobs;
 use mecapy_server::blobs::folder::FolderBlobs;
 use mecapy_server::clock::SystemClock;
-use mecapy_server::config::Config;
+use mecapy_server::config::{Config, DockerUse};
 use mecapy_server::folders::{self, Hold};
 use mecapy_server::sealed::SealingKey;
 use mecapy_server::store::Store;
@@ -75,9 +79,56 @@ pub fn app(config: Arc<Config>, storage: Storage) -> anyhow::Result<Arc<App>> {
         clock: Arc::new(SystemClock),
         store: storage.store,
         blobs: storage.blobs,
-        engines: Engines { sandbox, docker: None },
+        engines: Engines { sandbox, docker: docker(&config)? },
         spawn: Arc::new(|name: &str, body| runtime::spawn_worker(name, body).map(|_| ())),
         metrics: recorder,
         config,
     })
+}
+
+/// The fallback. Whether a daemon is there is found out when it is needed: it may come later.
+fn docker(config: &Config) -> anyhow::Result<Option<Arc<dyn Executor>>> {
+    let docker = &config.docker;
+    if docker.mode == DockerUse::Never {
+        return Ok(None);
+    }
+    let own = Settings::default();
+    let registry = docker.registry.clone().map(|prefix| Registry {
+        prefix,
+        user: docker.registry_user.clone(),
+        password: docker.registry_password.as_ref().map(|secret| secret.expose().to_owned()),
+    });
+    // Containers of a server that died are known by its data folder, which one server has.
+    let folder = config.data_dir.canonicalize().context("the data folder")?;
+    let executor = Docker::new(Settings {
+        host: docker.host.clone(),
+        bases: Bases {
+            python: docker.python_base.clone(),
+            scientific: docker.scientific_base.clone(),
+            cfd: docker.cfd_base.clone(),
+        },
+        versions: docker.versions.clone(),
+        registry,
+        runtime: docker.runtime.clone(),
+        owner: format!("mecapy-server {}", folder.display()),
+        scratch: Some(config.cache_dir.join("images")),
+        build: BuildLimits {
+            timeout: docker.build_timeout,
+            image_bytes: docker.image_bytes,
+            memory_bytes: docker.build_memory_bytes,
+            ..own.build
+        },
+        keep: KeepImages { unused_for: docker.keep_images, bytes: docker.keep_images_bytes },
+        pool: PoolLimits {
+            containers: docker.containers,
+            memory_bytes: docker.memory_bytes,
+            pause_after: docker.pause_after,
+            remove_after: docker.remove_after,
+            ..own.pool
+        },
+    })?;
+    if let Err(error) = executor.check() {
+        tracing::info!(%error, "there is no Docker; what needs it is refused until there is");
+    }
+    Ok(Some(Arc::new(executor)))
 }

@@ -49,6 +49,8 @@ class Server:
         kept["MECAPY_CACHE_DIR"] = os.environ.get(
             "MECAPY_CACHE_DIR", str(ROOT / "target/mecapy-cache")
         )
+        # Tests that need Docker say so.
+        kept["MECAPY_DOCKER_USE"] = "never"
         return kept | {"MECAPY_DATA_DIR": str(self.data)} | self.settings
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess:

@@ -265,6 +265,67 @@ def test_what_was_refused_for_want_of_space_takes_none(tmp_path, disk):
         check_swept(server)
 
 
+def fill_database(client: httpx.Client) -> list[str]:
+    """Queues calls until the database takes no more; the tasks of those that it took."""
+    tasks, refusals = [], 0
+    while refusals < 5:
+        answer = queue(client, {"kind": "sleep", "seed": len(tasks), "seconds": 300.0})
+        if answer.status_code == 202:
+            tasks.append(answer.json()["id"])
+        else:
+            refused(answer)
+            refusals += 1
+        assert len(tasks) < 10_000
+    return tasks
+
+
+def test_what_makes_room_is_done_on_a_full_disk(tmp_path, disk):
+    """Deleting and cancelling have space that is held back for them; nothing else gets it."""
+    chance = random.Random(SEED)
+    filler = put_filler(disk)
+    server = Server(disk / "data")
+    server.token_file, server.log = tmp_path / "token", tmp_path / "log"
+    reserve = server.data / "reserve"
+    with server, server.client(timeout=30.0) as client:
+        deploy_code(client, "work", WORK)
+        deploy_code(client, "useless", WORK)
+        assert reserve.stat().st_size == 4 * 1024 * 1024
+        account = client.post("/api/service-accounts", json={"name": "a", "role": "user"}).json()
+        account = f"/api/service-accounts/{account['id']}"
+        token = client.post(f"{account}/tokens", json={"name": "a"}).json()
+        files = fill(client, chance)
+        tasks = fill_database(client)
+        assert reserve.exists(), "it is held back from those"
+        print(f"full after {len(files)} files and {len(tasks)} tasks")
+        for key in files:
+            answer = client.delete(f"/api/files/{key}")
+            assert answer.status_code == 204, answer.text
+        # The newest first: those that run would on a slow machine come to their own limit.
+        for task in tasks[::-1]:
+            answer = client.post(f"/api/tasks/{task}/cancel")
+            assert answer.status_code in (200, 202, 409), answer.text
+        for path in ("/api/functions/useless", f"{account}/tokens/{token['id']}", account):
+            answer = client.delete(path)
+            assert answer.status_code == 204, (path, answer.text)
+        assert not reserve.exists(), "that took what was held back"
+        # What is new is refused, whatever has become free.
+        for _ in range(3):
+            assert refused(upload(client, "new.txt", b"new")) == "storage-full"
+            assert refused(queue(client, {"kind": "quick", "seed": 1})) == "storage-full"
+        states = [wait_until_final(client, task)["state"] for task in tasks]
+        assert set(states) <= {"cancelled", "failed"} and "cancelled" in states, states
+        assert client.get("/api/files").json()["items"] == []
+
+        filler.unlink()
+        wait_until_ready(client)
+        assert upload(client, "new.txt", b"new").status_code == 201
+        assert reserve.stat().st_size == 4 * 1024 * 1024, "it is held back again"
+        check_result(client, execute(client, "work", {"kind": "quick", "seed": 2}).json())
+        assert server.stop() == 0
+    check_database(server.data, tmp_path)
+    check_swept(server)
+
+
 class Deaf(Server):
     """Its log cannot be written, nor read."""
 

@@ -26,6 +26,7 @@ pub fn sandbox_with(change: impl FnOnce(&mut SandboxConfig)) -> Sandbox {
 /// A call of `calculate` in a package of one file; can be made any number of times.
 #[derive(Clone)]
 pub struct Call {
+    pub tenant: Arc<str>,
     pub bundle: Arc<Bundle>,
     pub handler: HandlerRef,
     pub inputs: Map<String, Value>,
@@ -43,6 +44,7 @@ impl Call {
         let mut app = Tree::new();
         app.insert("handler.py", module).expect("a path that an empty tree takes");
         Self {
+            tenant: Arc::default(),
             bundle: Arc::new(Bundle { app: app.into(), ..Bundle::default() }),
             handler: HandlerRef::single(),
             inputs: Map::new(),
@@ -108,6 +110,7 @@ impl Call {
 
     pub fn job(&self) -> Job {
         Job {
+            tenant: self.tenant.clone(),
             bundle: self.bundle.clone(),
             operation: Operation::Call {
                 handler: self.handler.clone(),

@@ -1,15 +1,16 @@
 //! The corpus of hostile guests in `tests/hostile`: each a module whose header says how
 //! its call has to end. The README there describes the header.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use model::Limits;
 use model::limits::MIB;
+use model::{ExecutorError, Limits, Outcome};
 use serde_json::{Map, Value, json};
 use toml_edit::{DocumentMut, Item, Value as Toml};
 
-use crate::call::Call;
+use crate::call::{Call, kind_of};
 use crate::repository;
 
 /// One guest, and what is expected of it.
@@ -145,6 +146,111 @@ fn to_json(item: &Item) -> Option<Value> {
         })
     }
     value(item.as_value()?)
+}
+
+/// What of a guest's end is not as expected; it may have been given so much memory.
+pub fn compare(case: &Case, outcome: &Outcome, most_memory: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let kind = kind_of(outcome);
+    if !case.kinds.iter().any(|expected| expected == kind) {
+        let detail = match &outcome.result {
+            Ok(value) => cut(&value.to_string()),
+            Err(failure) => cut(&failure.message),
+        };
+        wrong.push(format!("{kind} instead of {}: {detail}", case.kinds.join(" or ")));
+    }
+    match &outcome.result {
+        Ok(value) => {
+            if let Some(expected) = case.result.as_ref().filter(|expected| !same(expected, value)) {
+                wrong.push(format!("result {} instead of {expected}", cut(&value.to_string())));
+            }
+        }
+        Err(failure) => {
+            let expected = case.contains.as_ref().filter(|text| !failure.message.contains(*text));
+            if let Some(text) = expected {
+                wrong.push(format!("the message does not say `{text}`: {}", cut(&failure.message)));
+            }
+        }
+    }
+    if case.logs_truncated.is_some_and(|expected| outcome.logs.truncated != expected) {
+        wrong.push(format!("logs truncated: {}", outcome.logs.truncated));
+    }
+    let logged: usize = outcome.logs.entries.iter().map(|entry| entry.message.len()).sum();
+    // The notice that it was cut comes on top.
+    if logged as u64 > case.call.limits.log_bytes + 200 {
+        wrong.push(format!("{logged} bytes were logged"));
+    }
+    if outcome.usage.peak_memory_bytes > most_memory {
+        wrong.push(format!("{} bytes of memory were given", outcome.usage.peak_memory_bytes));
+    }
+    wrong
+}
+
+/// Numbers by their value, whatever way they are written.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// Somebody else's function, which works whatever a guest has done before it.
+pub const BYSTANDER: &str = "
+import json, math, os, random, tempfile
+
+def calculate(inputs):
+    with tempfile.NamedTemporaryFile('w+') as file:
+        file.write(json.dumps(inputs))
+        file.seek(0)
+        back = json.load(file)
+    return {'hypotenuse': math.hypot(back['a'], back['b']), 'tmp': os.listdir('/tmp'),
+            'sorted': sorted(['b', 'a']), 'memory': len(bytearray(1 << 20)), 'cwd': os.getcwd()}
+";
+
+pub fn bystander_inputs() -> Value {
+    json!({"a": 3, "b": 4})
+}
+
+/// What is wrong with a call of it.
+pub fn bystander_wrong(answer: Result<Outcome, ExecutorError>) -> Option<String> {
+    let expected = json!({"hypotenuse": 5.0, "tmp": [], "sorted": ["a", "b"], "memory": 1 << 20, "cwd": "/app"});
+    match answer {
+        Err(error) => Some(format!("another function: the engine failed: {error}")),
+        Ok(outcome) => match outcome.result {
+            Err(failure) => Some(format!("another function: {}", cut(&failure.message))),
+            Ok(value) if !same(&value, &expected) => {
+                Some(format!("another function gave {}", cut(&value.to_string())))
+            }
+            Ok(_) => None,
+        },
+    }
+}
+
+/// What failed, for people.
+pub fn table(failures: &[(String, Vec<String>)]) -> String {
+    let mut text = format!("{} guests are not as expected:\n", failures.len());
+    for (name, wrong) in failures {
+        for (i, what) in wrong.iter().enumerate() {
+            let name = if i == 0 { name.as_str() } else { "" };
+            writeln!(text, "  {name:<34} {what}").expect("writing to a string");
+        }
+    }
+    text
+}
+
+/// On one line, and not too long.
+pub fn cut(text: &str) -> String {
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short.replace('\n', "⏎")
 }
 
 #[cfg(test)]

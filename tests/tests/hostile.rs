@@ -3,15 +3,13 @@
 //! source and begun in snapshots, in the fused interpreter and in the plain one. One test
 //! each, so that all guests run in one process, which must stay as it was.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use mecapy_tests::corpus::{self, Case};
+use mecapy_tests::corpus::{self, Case, compare, table};
 use mecapy_tests::process::Held;
 use mecapy_tests::{Call, kind_of, sandbox_with};
-use model::{Executor, Outcome};
+use model::Executor;
 use runtime::{Metering, Sandbox};
-use serde_json::{Value, json};
 
 /// How late a call may end after its deadline.
 const GRACE: Duration = Duration::from_millis(100);
@@ -181,88 +179,16 @@ fn observe(sandbox: &Sandbox, case: &Case) -> Verdict {
         }
     };
     verdict.kind = kind_of(&outcome);
-    verdict.wrong = compare(case, &outcome);
+    verdict.wrong = compare(case, &outcome, case.call.limits.memory_bytes);
     let measured = Duration::from_secs_f64(outcome.usage.wall_ms / 1e3);
     verdict.late = wall.max(measured).checked_sub(case.call.limits.timeout + GRACE);
     verdict
 }
 
-fn compare(case: &Case, outcome: &Outcome) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let kind = kind_of(outcome);
-    if !case.kinds.iter().any(|expected| expected == kind) {
-        let detail = match &outcome.result {
-            Ok(value) => cut(&value.to_string()),
-            Err(failure) => cut(&failure.message),
-        };
-        wrong.push(format!("{kind} instead of {}: {detail}", case.kinds.join(" or ")));
-    }
-    match &outcome.result {
-        Ok(value) => {
-            if let Some(expected) = case.result.as_ref().filter(|expected| !same(expected, value)) {
-                wrong.push(format!("result {} instead of {expected}", cut(&value.to_string())));
-            }
-        }
-        Err(failure) => {
-            let expected = case.contains.as_ref().filter(|text| !failure.message.contains(*text));
-            if let Some(text) = expected {
-                wrong.push(format!("the message does not say `{text}`: {}", cut(&failure.message)));
-            }
-        }
-    }
-    if case.logs_truncated.is_some_and(|expected| outcome.logs.truncated != expected) {
-        wrong.push(format!("logs truncated: {}", outcome.logs.truncated));
-    }
-    let logged: usize = outcome.logs.entries.iter().map(|entry| entry.message.len()).sum();
-    // The notice that it was cut comes on top.
-    if logged as u64 > case.call.limits.log_bytes + 200 {
-        wrong.push(format!("{logged} bytes were logged"));
-    }
-    if outcome.usage.peak_memory_bytes > case.call.limits.memory_bytes {
-        wrong.push(format!("{} bytes of memory were given", outcome.usage.peak_memory_bytes));
-    }
-    wrong
-}
-
-/// Numbers by their value, whatever way they are written.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
-}
-
 /// A call of another function: what is wrong with it.
 fn bystander(sandbox: &Sandbox) -> Option<String> {
-    const CODE: &str = "
-import json, math, os, random, tempfile
-
-def calculate(inputs):
-    with tempfile.NamedTemporaryFile('w+') as file:
-        file.write(json.dumps(inputs))
-        file.seek(0)
-        back = json.load(file)
-    return {'hypotenuse': math.hypot(back['a'], back['b']), 'tmp': os.listdir('/tmp'),
-            'sorted': sorted(['b', 'a']), 'memory': len(bytearray(1 << 20)), 'cwd': os.getcwd()}
-";
-    let call = Call::of(CODE).inputs(json!({"a": 3, "b": 4}));
-    let expected = json!({"hypotenuse": 5.0, "tmp": [], "sorted": ["a", "b"], "memory": 1 << 20, "cwd": "/app"});
-    match sandbox.run(&call.job()) {
-        Err(error) => Some(format!("another function: the engine failed: {error}")),
-        Ok(outcome) => match outcome.result {
-            Err(failure) => Some(format!("another function: {}", cut(&failure.message))),
-            Ok(value) if !same(&value, &expected) => {
-                Some(format!("another function gave {}", cut(&value.to_string())))
-            }
-            Ok(_) => None,
-        },
-    }
+    let call = Call::of(corpus::BYSTANDER).inputs(corpus::bystander_inputs());
+    corpus::bystander_wrong(sandbox.run(&call.job()))
 }
 
 /// What the process has more of than before.
@@ -286,23 +212,4 @@ fn changes(before: Held, after: Held) -> Vec<String> {
         wrong.push(format!("open files {:?}, before {:?}", after.descriptors, before.descriptors));
     }
     wrong
-}
-
-fn table(failures: &[(String, Vec<String>)]) -> String {
-    let mut text = format!("{} guests are not as expected:\n", failures.len());
-    for (name, wrong) in failures {
-        for (i, what) in wrong.iter().enumerate() {
-            let name = if i == 0 { name.as_str() } else { "" };
-            writeln!(text, "  {name:<34} {what}").expect("writing to a string");
-        }
-    }
-    text
-}
-
-fn cut(text: &str) -> String {
-    let mut short: String = text.chars().take(200).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short.replace('\n', "⏎")
 }

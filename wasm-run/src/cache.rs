@@ -257,6 +257,7 @@ mod tests {
         let mut app = Tree::new();
         app.insert("handler.py", source).unwrap();
         Job {
+            tenant: Arc::default(),
             bundle: Arc::new(Bundle { app: app.into(), ..Bundle::default() }),
             operation,
             limits: Limits::default(),

@@ -16,7 +16,14 @@ const UV: &str = "MECAPY_UV";
 const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 const HOME: &str = "HOME";
 
-pub const VARIABLES: [Variable; 5] = [
+const DOCKER_USE: &str = "MECAPY_DOCKER_USE";
+const DOCKER_HOST: &str = "MECAPY_DOCKER_HOST";
+const DOCKER_PYTHON_BASE: &str = "MECAPY_DOCKER_PYTHON_BASE";
+const DOCKER_SCIENTIFIC_BASE: &str = "MECAPY_DOCKER_SCIENTIFIC_BASE";
+const DOCKER_CFD_BASE: &str = "MECAPY_DOCKER_CFD_BASE";
+const DOCKER_VERSIONS: &str = "MECAPY_DOCKER_VERSIONS";
+
+pub const VARIABLES: [Variable; 11] = [
     Variable {
         name: CACHE_DIR,
         meaning: "the cache folder, where `--cache-dir` does not name one",
@@ -33,6 +40,24 @@ pub const VARIABLES: [Variable; 5] = [
         name: UV,
         meaning: "the `uv` that resolves dependencies, where it is not on `PATH`",
     },
+    Variable {
+        name: DOCKER_USE,
+        meaning: "`never`: Docker is not used; `auto`, the default, uses it where it is",
+    },
+    Variable {
+        name: DOCKER_HOST,
+        meaning: "where Docker's daemon listens, where its own client would not find it",
+    },
+    Variable {
+        name: DOCKER_PYTHON_BASE,
+        meaning: "base image `python-base`; default `python:{version}-slim`, as for the next two",
+    },
+    Variable { name: DOCKER_SCIENTIFIC_BASE, meaning: "base image `python-scientific`" },
+    Variable { name: DOCKER_CFD_BASE, meaning: "base image `python-cfd`" },
+    Variable {
+        name: DOCKER_VERSIONS,
+        meaning: "Python versions of the base images; default `3.10,3.11,3.12,3.13`",
+    },
     Variable { name: "NO_COLOR", meaning: "set to anything: no colour, on a terminal too" },
 ];
 
@@ -40,6 +65,12 @@ pub const VARIABLES: [Variable; 5] = [
 pub struct Environment {
     pub cache_dir: PathBuf,
     pub uv: Option<PathBuf>,
+    pub docker_use: Option<String>,
+    pub docker_host: Option<String>,
+    pub docker_python_base: Option<String>,
+    pub docker_scientific_base: Option<String>,
+    pub docker_cfd_base: Option<String>,
+    pub docker_versions: Option<String>,
 }
 
 impl Environment {
@@ -57,7 +88,19 @@ impl Environment {
             .or_else(|| Some(absolute(HOME)?.join(".cache/mecapy")))
             // Nobody's home: a folder of this very user, checked by whoever maps code from it.
             .unwrap_or_else(|| std::env::temp_dir().join("mecapy-cache"));
-        Self { cache_dir, uv: path(UV) }
+        let text = |name: &str| {
+            get(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+        };
+        Self {
+            cache_dir,
+            uv: path(UV),
+            docker_use: text(DOCKER_USE),
+            docker_host: text(DOCKER_HOST),
+            docker_python_base: text(DOCKER_PYTHON_BASE),
+            docker_scientific_base: text(DOCKER_SCIENTIFIC_BASE),
+            docker_cfd_base: text(DOCKER_CFD_BASE),
+            docker_versions: text(DOCKER_VERSIONS),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 mod args;
 mod cache;
 mod commands;
+mod containers;
 mod ending;
 mod environment;
 mod files;

@@ -8,19 +8,22 @@ use std::sync::Arc;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapError;
-use model::{CancelToken, ErrorKind, FunctionSpec, PackageVersion, Tree};
+use model::{CancelToken, ErrorKind, Executor, FunctionSpec, PackageVersion, Tree};
 use package::dependencies::Resolver;
-use package::{Archive, ManifestSource, Options, Prepared};
+use package::{Archive, Engines, ManifestSource, Options, Prepared};
 
 use crate::args::{Args, EngineChoice, Mode, ask_for_json};
 use crate::cache::Remembering;
 use crate::commands;
+use crate::containers::Containers;
 use crate::ending::{Ended, Exit, Known, Stop};
 use crate::environment::Environment;
 use crate::interrupt::Interrupt;
 use crate::report::{Printer, json};
 use crate::starting::Starting;
 use crate::watch;
+
+const DOCKER_IS_ASKED_FOR: &str = "`--engine docker` asks for it";
 
 /// What all commands share.
 pub struct Session {
@@ -29,6 +32,7 @@ pub struct Session {
     pub printer: Printer,
     pub interrupt: Interrupt,
     pub sandbox: Arc<Starting>,
+    pub docker: Arc<Containers>,
 }
 
 /// A package whose manifest is read.
@@ -65,7 +69,9 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     };
     let environment = Environment::read(args.cache_dir.clone());
     let sandbox = Starting::new(environment.cache_dir.clone(), printer.clone());
-    let session = Session { args, environment, printer, interrupt, sandbox: Arc::new(sandbox) };
+    let docker = Arc::new(Containers::new(&environment));
+    let sandbox = Arc::new(sandbox);
+    let session = Session { args, environment, printer, interrupt, sandbox, docker };
     let run = || if session.args.watch { watch::watch(&session) } else { session.run_once() };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let stop = Stop::new(
@@ -111,23 +117,46 @@ impl Session {
     }
 
     /// Makes a package ready to be called, asking the sandbox only what it has not been asked
-    /// before of the same files.
-    pub fn prepare(&self, opened: &Opened, run_test_cases: bool) -> Result<Prepared, Stop> {
+    /// before of the same files. With `calls`, images are made of what Docker runs, where there
+    /// is one.
+    pub fn prepare(
+        &self,
+        opened: &Opened,
+        run_test_cases: bool,
+        calls: bool,
+    ) -> Result<Prepared, Stop> {
         let running = self.interrupt.cancellable();
         let options = self.options(running.token.clone(), run_test_cases);
-        let executor = Remembering::new(self.sandbox.as_ref(), &self.environment.cache_dir);
+        let sandbox = Remembering::new(self.sandbox.as_ref(), &self.environment.cache_dir);
+        let engines = Engines { sandbox: &sandbox, docker: self.docker().filter(|_| calls) };
         let live = self.printer.live("reading the package");
         let progress = |_step, message: &str| live.message(message);
-        Ok(package::prepare(&opened.tree, &opened.source, &executor, &options, &progress)?)
+        Ok(package::prepare(&opened.tree, &opened.source, &engines, &options, &progress)?)
+    }
+
+    /// Docker, where there is one and the command line does not say otherwise.
+    pub fn docker(&self) -> Option<&dyn Executor> {
+        let wanted = self.args.engine != EngineChoice::Sandbox;
+        let found = wanted.then(|| self.docker.executor().ok()).flatten()?;
+        Some(found)
     }
 
     pub fn options(&self, cancel: CancelToken, run_test_cases: bool) -> Options {
-        let resolver = Resolver {
+        let is_forced = self.args.engine == EngineChoice::Docker;
+        Options {
+            resolver: Resolver { cancel, ..self.resolver() },
+            run_test_cases,
+            docker_because: is_forced.then(|| DOCKER_IS_ASKED_FOR.to_owned()),
+            ..Options::default()
+        }
+    }
+
+    pub fn resolver(&self) -> Resolver {
+        Resolver {
             uv: self.environment.uv.clone(),
             cache: Some(self.dependencies_folder()),
-            cancel,
-        };
-        Options { resolver, run_test_cases, ..Options::default() }
+            ..Resolver::default()
+        }
     }
 
     fn dependencies_folder(&self) -> PathBuf {
@@ -139,23 +168,24 @@ impl Session {
         pick(&opened.source.manifest.functions, self.args.function.as_deref())
     }
 
-    /// Why the chosen function cannot be run here, if it needs Docker.
+    /// Why the chosen function cannot be run here, if it needs Docker and there is none.
     pub fn engine_missing(&self, function: &package::PreparedFunction) -> Option<Stop> {
+        let is_needed = function.engine == model::Engine::Docker
+            && self.args.engine != EngineChoice::Sandbox;
+        if !is_needed {
+            return None;
+        }
+        let why = self.docker.executor().err()?;
         let id = &function.spec.id;
-        let (reason, help) = match (self.args.engine, function.engine) {
-            (EngineChoice::Docker, _) => {
-                ("`--engine docker` asks for it".to_owned(), "leave `--engine` out")
-            }
-            (EngineChoice::Auto, model::Engine::Docker) => (
-                function.engine_reason.clone(),
-                "to try it in the sandbox all the same, use `--engine sandbox`",
-            ),
-            _ => return None,
+        let reason = &function.engine_reason;
+        let message = format!("`{id}` needs Docker: {reason}; but there is none here: {why}");
+        let help = match self.args.engine {
+            EngineChoice::Docker => "leave `--engine` out",
+            _ => "to try it in the sandbox all the same, use `--engine sandbox`",
         };
-        let message = format!("`{id}` needs Docker, which wasm-run does not have: {reason}");
         Some(
             Stop::new(ErrorKind::EngineUnavailable, message)
-                .help(format!("deploy it to a platform that has Docker; {help}")),
+                .help(format!("start Docker, or deploy it to a platform that has it; {help}")),
         )
     }
 }

@@ -13,7 +13,6 @@ mod randomness;
 mod streams;
 
 pub(crate) use descriptors::{Inodes, is_open_file};
-pub(crate) use streams::LineBuffer;
 
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use model::LogLevel;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::io::streams::{
@@ -13,7 +12,6 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamErro
 use super::poll::Pollable;
 use super::retype;
 use crate::ctx::Ctx;
-use crate::logs::LogSink;
 use crate::tmp::TmpFile;
 use crate::vfs::{Place, code};
 
@@ -37,50 +35,6 @@ pub enum Output {
         at: u64,
     },
     Append(Arc<TmpFile>),
-}
-
-/// Printed bytes, cut into lines.
-pub struct LineBuffer {
-    level: LogLevel,
-    line: Vec<u8>,
-}
-
-/// A line is passed on when it has grown to this, finished or not.
-const MAX_LINE_BYTES: usize = 64 * 1024;
-
-impl LineBuffer {
-    pub fn new(level: LogLevel) -> Self {
-        Self { level, line: Vec::new() }
-    }
-
-    fn write(&mut self, bytes: &[u8], logs: &mut LogSink) {
-        if logs.is_full() {
-            return;
-        }
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            for part in piece.chunks(MAX_LINE_BYTES) {
-                self.line.extend_from_slice(part);
-                if part.ends_with(b"\n") {
-                    self.line.pop();
-                    self.emit(logs);
-                } else if self.line.len() >= MAX_LINE_BYTES {
-                    self.emit(logs);
-                }
-            }
-        }
-    }
-
-    /// Passes on an unfinished line.
-    pub fn flush(&mut self, logs: &mut LogSink) {
-        if !self.line.is_empty() {
-            self.emit(logs);
-        }
-    }
-
-    fn emit(&mut self, logs: &mut LogSink) {
-        let line = std::mem::take(&mut self.line);
-        logs.push(self.level, String::from_utf8_lossy(&line).into_owned());
-    }
 }
 
 fn failed(error: ErrorCode) -> StreamError {

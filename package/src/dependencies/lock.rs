@@ -5,7 +5,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 use super::requirements::normalised;
-use super::{DependencyError, PLATFORM, PYTHON_VERSION, Requirement, Resolver, cache, uv};
+use super::{DependencyError, Requirement, Resolver, Target, cache, uv};
 use crate::problem::{Problem, Step};
 
 const INPUT: &str = "requirements.in";
@@ -60,11 +60,16 @@ impl Lock {
     }
 }
 
-pub fn resolve(resolver: &Resolver, requirements: &[Requirement]) -> Result<Lock, DependencyError> {
+pub fn resolve(
+    resolver: &Resolver,
+    requirements: &[Requirement],
+    target: &Target,
+) -> Result<Lock, DependencyError> {
+    let Target { python, platform } = target;
     if requirements.is_empty() {
         return Ok(Lock {
-            python: PYTHON_VERSION.to_owned(),
-            platform: PLATFORM.to_owned(),
+            python: python.clone(),
+            platform: platform.clone(),
             packages: Vec::new(),
         });
     }
@@ -72,14 +77,14 @@ pub fn resolve(resolver: &Resolver, requirements: &[Requirement]) -> Result<Lock
     lines.sort_unstable();
     lines.dedup();
     let input = lines.join("\n") + "\n";
-    let key = cache::key("lock", &["1", &input, PYTHON_VERSION, PLATFORM, &index_configuration()]);
+    let key = cache::key("lock", &["1", &input, python, platform, &index_configuration()]);
     let folder = resolver.cache.as_deref();
     if let Some(entry) = cache::read(folder, &key)
         && let Ok(lock) = serde_json::from_slice(entry.content())
     {
         return Ok(lock);
     }
-    let lock = compile(resolver, requirements, &input)?;
+    let lock = compile(resolver, requirements, &input, target)?;
     if let Ok(text) = serde_json::to_vec(&lock) {
         cache::write(folder, &key, &text);
     }
@@ -113,29 +118,16 @@ fn compile(
     resolver: &Resolver,
     requirements: &[Requirement],
     input: &str,
+    target: &Target,
 ) -> Result<Lock, DependencyError> {
     let folder = scratch()?;
     fs::write(folder.path().join(INPUT), input).map_err(disk)?;
-    let finished = uv::run(
-        resolver,
-        folder.path(),
-        &[
-            "pip",
-            "compile",
-            INPUT,
-            "--output-file",
-            OUTPUT,
-            "--generate-hashes",
-            "--no-header",
-            "--quiet",
-            "--python-version",
-            PYTHON_VERSION,
-            "--python-platform",
-            PLATFORM,
-        ],
-    )?;
+    let mut arguments = vec!["pip", "compile", INPUT, "--output-file", OUTPUT];
+    arguments.extend(["--generate-hashes", "--no-header", "--quiet"]);
+    arguments.extend(target.options());
+    let finished = uv::run(resolver, folder.path(), &arguments)?;
     if !finished.success {
-        return Err(refused(requirements, &finished.stderr));
+        return Err(refused(requirements, &finished.stderr, &target.python));
     }
     let text = fs::read_to_string(folder.path().join(OUTPUT)).map_err(disk)?;
     let packages = parse(&text);
@@ -147,7 +139,7 @@ fn compile(
         .help("require less")
         .into());
     }
-    Ok(Lock { python: PYTHON_VERSION.to_owned(), platform: PLATFORM.to_owned(), packages })
+    Ok(Lock { python: target.python.clone(), platform: target.platform.clone(), packages })
 }
 
 pub fn scratch() -> Result<tempfile::TempDir, DependencyError> {
@@ -159,7 +151,7 @@ pub fn disk(error: std::io::Error) -> DependencyError {
 }
 
 /// `uv`'s refusal as a problem of the requirement that it speaks of.
-pub fn refused(requirements: &[Requirement], stderr: &str) -> DependencyError {
+pub fn refused(requirements: &[Requirement], stderr: &str, python: &str) -> DependencyError {
     let text = uv::explanation(stderr);
     if uv::is_unreachable(stderr) {
         return DependencyError::Unavailable(format!(
@@ -179,7 +171,7 @@ pub fn refused(requirements: &[Requirement], stderr: &str) -> DependencyError {
         || text.contains("building from source is disabled")
     {
         format!(
-            "require a version that has a wheel for Python {PYTHON_VERSION}: nothing is built from source"
+            "require a version that has a wheel for Python {python}: nothing is built from source"
         )
     } else if text.contains("was not found in the package registry") {
         "correct the name".to_owned()
@@ -260,7 +252,7 @@ mod tests {
         let requirements = [requirement("num", 1), requirement("numpy", 2)];
         let stderr = "warning: The requested Python version 3.14 is not available; 3.11.7 will be used\n  cause: x\n\
                       error: No solution found when resolving dependencies\n  cause: Because numpy==1.24.0 has no usable wheels and you require numpy==1.24.0, we can conclude that your requirements are unsatisfiable.\n\nhint: Wheels are required for `numpy`\n";
-        let DependencyError::Package(error) = refused(&requirements, stderr) else { panic!() };
+        let DependencyError::Package(error) = refused(&requirements, stderr, "3.14") else { panic!() };
         let text = error.to_string();
         assert!(text.starts_with("requirements.txt:2: the requirements cannot be resolved: No solution found when resolving dependencies Because numpy==1.24.0"), "{text}");
         assert!(
@@ -272,6 +264,6 @@ mod tests {
         assert!(!text.contains("3.11"), "{text}");
         let offline =
             "error: Failed to fetch: `https://index.example/simple/numpy/`\n  cause: dns error";
-        assert!(matches!(refused(&requirements, offline), DependencyError::Unavailable(_)));
+        assert!(matches!(refused(&requirements, offline, "3.14"), DependencyError::Unavailable(_)));
     }
 }

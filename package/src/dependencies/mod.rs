@@ -7,6 +7,7 @@
 mod cache;
 mod lock;
 mod requirements;
+mod target;
 mod uv;
 mod vendor;
 mod vendored;
@@ -18,6 +19,7 @@ use model::CancelToken;
 
 pub use lock::{Lock, LockedPackage, MAX_PACKAGES};
 pub use requirements::{MAX_REQUIREMENTS, MAX_REQUIREMENTS_BYTES, Requirement, of_package};
+pub use target::Target;
 pub use vendor::{MAX_VENDORED_BYTES, MAX_VENDORED_FILES};
 pub use vendored::{Distribution, Vendored};
 
@@ -25,8 +27,8 @@ use crate::problem::{PackageError, Problem};
 
 /// The sandbox's Python.
 pub const PYTHON_VERSION: &str = "3.14";
-/// Where the wheels of a lock must work: the Docker fallback's platform. The sandbox takes
-/// the same wheels without their native files.
+/// Where the wheels of the sandbox's lock would work: it takes them without their native
+/// files.
 pub const PLATFORM: &str = "x86_64-manylinux_2_28";
 /// Longest that resolving or downloading may take, each.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -69,7 +71,16 @@ pub struct Resolver {
 impl Resolver {
     /// Resolves requirements to exact versions with hashes. No requirements, no `uv`.
     pub fn lock(&self, requirements: &[Requirement]) -> Result<Lock, DependencyError> {
-        lock::resolve(self, requirements)
+        self.lock_for(requirements, &Target::sandbox())
+    }
+
+    /// As `lock`, for another Python than the sandbox's.
+    pub fn lock_for(
+        &self,
+        requirements: &[Requirement],
+        target: &Target,
+    ) -> Result<Lock, DependencyError> {
+        lock::resolve(self, requirements, target)
     }
 
     /// Lays the lock's packages out like `site-packages`, native files left out.
@@ -83,7 +94,7 @@ impl Resolver {
     }
 }
 
-/// What the sandbox needs to run a package's `tests/`.
+/// What is needed to run a package's `tests/`.
 pub fn pytest_requirements() -> Vec<Requirement> {
     vec![Requirement {
         name: "pytest".to_owned(),

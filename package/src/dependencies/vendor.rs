@@ -11,6 +11,7 @@ use model::Tree;
 use walkdir::WalkDir;
 
 use super::requirements::normalised;
+use super::target::{self, Target};
 use super::vendored::{Distribution, Vendored};
 use super::{DependencyError, Lock, PLATFORM, PYTHON_VERSION, Resolver, cache, lock, uv};
 use crate::problem::{Problem, Step};
@@ -20,7 +21,6 @@ pub const MAX_VENDORED_BYTES: u64 = 256 * 1024 * 1024;
 /// Most files of all dependencies, native files left out.
 pub const MAX_VENDORED_FILES: usize = 20_000;
 
-const INPUT: &str = "requirements.lock";
 const TARGET: &str = "site";
 const NATIVE_SUFFIXES: [&str; 5] = [".so", ".pyd", ".dylib", ".dll", ".a"];
 
@@ -49,26 +49,8 @@ fn install(
     requirements: &str,
 ) -> Result<Vendored, DependencyError> {
     let folder = lock::scratch()?;
-    std::fs::write(folder.path().join(INPUT), requirements).map_err(lock::disk)?;
-    let finished = uv::run(
-        resolver,
-        folder.path(),
-        &[
-            "pip",
-            "install",
-            "--target",
-            TARGET,
-            "--requirement",
-            INPUT,
-            "--no-deps",
-            "--require-hashes",
-            "--quiet",
-            "--python-version",
-            PYTHON_VERSION,
-            "--python-platform",
-            PLATFORM,
-        ],
-    )?;
+    let finished =
+        target::install(resolver, folder.path(), requirements, TARGET, &Target::sandbox())?;
     if !finished.success {
         let text = uv::explanation(&finished.stderr);
         if uv::is_unreachable(&finished.stderr) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use mecapy_package::prepare::{Options, PrepareError, Prepared, prepare};
+use mecapy_package::prepare::{Engines, Options, PrepareError, Prepared, prepare};
 use mecapy_package::{Archive, manifest};
 use model::executor::{FoundImport, ImportRef, Inspection, TestReport};
 use model::outcome::MissingModule;
@@ -83,7 +83,7 @@ pub fn missing(name: &str, file: &str, line: u32) -> Failure {
 pub fn run(executor: &Scripted, files: &[(&str, &str)]) -> Result<Prepared, PrepareError> {
     let archive = Archive { tree: tree(files), script: None };
     let source = manifest::read(&archive).unwrap_or_else(|error| panic!("{error}"));
-    prepare(&archive.tree, &source, executor, &Options::default(), &|_, _| {})
+    prepare(&archive.tree, &source, &Engines::only(executor), &Options::default(), &|_, _| {})
 }
 
 pub const MANIFEST: &str = "version: \"1.0\"\nmetadata:\n  name: beam\nversioning:\n  version: \"1.2.3\"\nquality:\n  test_cases:\n    - inputs: {a: 1}\n      expected_outputs: {b: 2}\n";

@@ -59,7 +59,7 @@ pub fn of_job(
                 add(&mut deps, path, bytes);
             }
         }
-        Arc::new(Bundle { app, deps, left_out: job.bundle.left_out.clone() })
+        Arc::new(Bundle { app, deps, left_out: job.bundle.left_out.clone(), image: None })
     }))
 }
 

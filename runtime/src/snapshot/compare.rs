@@ -49,6 +49,8 @@ fn call(
 ) -> Result<String, ExecutorError> {
     let operation = Operation::Call { handler: job.handler.clone(), inputs: inputs.clone() };
     let outcome = executor.run(&Job {
+        // A snapshot is nobody's call, and only the sandbox takes any.
+        tenant: Default::default(),
         bundle: job.bundle.clone(),
         operation,
         snapshot,

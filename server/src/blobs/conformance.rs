@@ -5,11 +5,13 @@
 
 mod blocking;
 mod reading;
+mod sweeping;
 mod writing;
 
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
@@ -44,6 +46,11 @@ async fn on_each(case: impl AsyncFn(Arc<dyn Blobs>)) {
         let made = make();
         case(Arc::clone(&made.blobs)).await;
     }
+}
+
+/// Later than anything was stored.
+fn far() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(86_400)
 }
 
 /// Bytes that differ from place to place.

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -111,9 +112,25 @@ impl Blobs for FolderBlobs {
         self.with_folder(move |folder| folder.size(&key)).await
     }
 
-    async fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
+    async fn remove(&self, key: &BlobKey, stored_before: SystemTime) -> Result<bool, BlobError> {
         let key = *key;
-        self.with_folder(move |folder| folder.delete(&key)).await
+        self.with_folder(move |folder| folder.remove(&key, stored_before)).await
+    }
+
+    async fn renew(&self, keys: &[BlobKey]) -> Result<bool, BlobError> {
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        let keys = keys.to_vec();
+        self.with_folder(move |folder| {
+            for key in &keys {
+                if !folder.renew(key)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
     }
 
     async fn list(&self, after: Option<&BlobKey>, limit: usize) -> Result<Vec<Listed>, BlobError> {

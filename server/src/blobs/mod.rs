@@ -2,7 +2,7 @@
 //!
 //! Owns what may be asked of a store of blobs, and what can go wrong. Not who may read a
 //! blob, what refers to one, nor when one that nobody refers to is removed: that is asked
-//! of the store through [`Blobs::list`] and [`Blobs::delete`] by whoever knows. Every
+//! of the store through [`Blobs::list`] and [`Blobs::remove`] by whoever knows. Every
 //! implementation passes `conformance`.
 
 #[cfg(test)]
@@ -71,10 +71,16 @@ pub trait Blobs: Send + Sync {
     /// In bytes. The content is not looked at.
     async fn size(&self, key: &BlobKey) -> Result<u64, BlobError>;
 
-    /// Removes a blob; an absent one is fine. Readers who have it open read on. It does not
-    /// know of a `commit` of the same content at the same time: who removes what nobody
-    /// refers to makes sure that nobody is about to.
-    async fn delete(&self, key: &BlobKey) -> Result<(), BlobError>;
+    /// Removes a blob that was neither stored nor renewed at `stored_before` or since, and says
+    /// whether it did; an absent one is fine. Readers who have it open read on.
+    ///
+    /// Atomic against `commit` and `renew`, of other processes too: what either of them said is
+    /// there is there afterwards, if `stored_before` is not later than they began.
+    async fn remove(&self, key: &BlobKey, stored_before: SystemTime) -> Result<bool, BlobError>;
+
+    /// Counts blobs as stored now, since something is about to refer to them; `false` if one of
+    /// them is not there (others may have been renewed then).
+    async fn renew(&self, keys: &[BlobKey]) -> Result<bool, BlobError>;
 
     /// At most `limit` blobs, in the order of their keys, from the first one after `after`.
     async fn list(&self, after: Option<&BlobKey>, limit: usize) -> Result<Vec<Listed>, BlobError>;

@@ -8,6 +8,7 @@
 //! The merge is by hand, over plain TOML tables, so that every value keeps its origin: a
 //! refusal names the file and key, the variable or the flag.
 
+mod docker;
 mod error;
 mod flags;
 mod key;
@@ -27,13 +28,14 @@ mod texts;
 
 use std::path::{Path, PathBuf};
 
+pub use docker::DockerUse;
 pub use error::{ConfigError, Problem};
 pub use flags::{Assignment, Flags};
 pub use key::{Fallback, Key, keys, reference};
 pub use origin::{Origin, Origins};
 pub use secret::Secret;
 pub use sections::{
-    Config, Deploy, Limits, Log, LogFormat, Oidc, Quotas, Retention, S3, Webhooks, Worker,
+    Config, Deploy, Docker, Limits, Log, LogFormat, Oidc, Quotas, Retention, S3, Webhooks, Worker,
 };
 
 use layers::Layers;

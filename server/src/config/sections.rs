@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use toml::Value;
 
+use model::manifest::PythonVersion;
+
+use super::docker::{BASE, DAEMON, DockerUse, NAME, REGISTRY, USES, Versions};
 use super::key::Fallback::{Computed, Is, Unset};
 use super::kind::{Optional, OrUnlimited, later};
 use super::layers::Layers;
 use super::numbers::{Share, Switch, days, hours, milliseconds, seconds, size, whole};
-use super::texts::{Address, Choice, FilePath, HEX_KEY, LogFilter, Names, TOKEN, WebAddress};
+use super::texts::{
+    Address, Choice, FilePath, HEX_KEY, LogFilter, Names, PASSWORD, TOKEN, WebAddress,
+};
 use super::{Origins, Secret};
 
 const POSTGRESQL: &str = "PostgreSQL comes with a later release";
@@ -63,6 +68,7 @@ section! {
         limits: Limits,
         quotas: Quotas,
         deploy: Deploy,
+        docker: Docker,
         webhooks: Webhooks,
         retention: Retention,
         s3: S3,
@@ -172,6 +178,50 @@ section! {
 }
 
 section! {
+    /// Docker, for what the sandbox cannot run.
+    pub struct Docker in "docker" {
+        /// Whether it is used: while there is one, always, or never.
+        mode as "use": DockerUse = Is("\"auto\""), USES;
+        /// Where its daemon listens; unset: where Docker's own client finds it.
+        host: Option<String> = Unset, Optional(DAEMON);
+        /// Base image `python-base`.
+        python_base: String = Is("\"python:{version}-slim\""), BASE;
+        /// Base image `python-scientific`.
+        scientific_base: String = Is("\"python:{version}-slim\""), BASE;
+        /// Base image `python-cfd`.
+        cfd_base: String = Is("\"python:{version}-slim\""), BASE;
+        /// Python versions that the base images come in.
+        versions: Vec<PythonVersion> = Is("[\"3.10\", \"3.11\", \"3.12\", \"3.13\"]"), Versions;
+        /// Where images are pushed to and pulled from.
+        registry: Option<String> = Unset, Optional(REGISTRY);
+        /// Who it is that pushes and pulls.
+        registry_user: Option<String> = Unset, Optional(NAME);
+        /// The password of that user.
+        registry_password: Option<Secret> = Unset, Optional(PASSWORD);
+        /// Runtime of containers, such as `runsc`; unset: the daemon's own.
+        runtime: Option<String> = Unset, Optional(NAME);
+        /// Containers that are there at a time, those that are kept ready too.
+        containers: usize = Is("200"), whole(1..=10_000);
+        /// Memory that calls in containers may use together.
+        memory_bytes: u64 = Computed("half of the machine's memory"), size(64 << 20..=TIB);
+        /// How long a container is unused before it is paused.
+        pause_after as "pause_after_seconds": Duration = Is("60"), seconds(0..=86_400);
+        /// How long a container is unused before it is removed.
+        remove_after as "remove_after_seconds": Duration = Is("1800"), seconds(0..=YEAR_SECONDS);
+        /// How long building an image may take.
+        build_timeout as "build_timeout_seconds": Duration = Is("600"), seconds(1..=7200);
+        /// Memory of a build.
+        build_memory_bytes: u64 = Is("\"2 GiB\""), size(64 << 20..=TIB);
+        /// Largest image.
+        image_bytes: u64 = Is("\"4 GiB\""), size(1 << 20..=TIB);
+        /// How long images are kept that no call uses.
+        keep_images as "keep_images_days": Duration = Is("30"), days(1..=3650);
+        /// Disk of all images together, before the longest unused are removed.
+        keep_images_bytes: u64 = Is("\"20 GiB\""), size(1 << 20..=1024 * TIB);
+    }
+}
+
+section! {
     /// Events that are sent out.
     pub struct Webhooks in "webhooks" {
         /// Whether targets may have private or loopback addresses.
@@ -229,8 +279,18 @@ pub(super) fn compute(layers: &mut Layers, cache_dir: &Path) {
     layers.add_computed("worker.slots", integer(cpus.min(MOST_SLOTS)));
     let slots = layers.peek("worker.slots", &whole::<u64>(1..=MOST_SLOTS)).unwrap_or(1);
     layers.add_computed("worker.threads", integer(slots * THREADS_PER_SLOT));
+    layers.add_computed("docker.memory_bytes", integer((memory_bytes() / 2).max(64 << 20)));
     let cache_dir = cache_dir.to_string_lossy().into_owned();
     layers.add_computed("cache_dir", Value::String(cache_dir));
+}
+
+/// Of the machine; where the kernel does not say, as much as a small one has.
+fn memory_bytes() -> u64 {
+    const SMALL: u64 = 4 << 30;
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.map_or(SMALL, |kib| kib * 1024)
 }
 
 fn integer(number: u64) -> Value {

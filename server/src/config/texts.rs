@@ -154,6 +154,28 @@ impl Kind for Names {
     }
 }
 
+/// A text of a form that a function checks.
+pub(super) struct Text {
+    pub form: &'static str,
+    pub is_valid: fn(&str) -> bool,
+}
+
+impl Kind for Text {
+    type Value = String;
+
+    fn parse(&self, raw: &Raw) -> Option<String> {
+        raw.text().filter(|text| (self.is_valid)(text)).map(str::to_owned)
+    }
+
+    fn allowed(&self) -> String {
+        self.form.to_owned()
+    }
+
+    fn show(&self, value: &String) -> Option<String> {
+        Some(quoted(value))
+    }
+}
+
 /// A secret of a form that a function checks.
 pub(super) struct Hidden {
     pub form: &'static str,
@@ -197,6 +219,10 @@ fn is_token(text: &str) -> bool {
         && (32..=256).contains(&secret.len())
         && secret.bytes().all(|one| one.is_ascii_alphanumeric())
 }
+
+/// Whatever somebody else asks for.
+pub(super) const PASSWORD: Hidden =
+    Hidden { form: "a password", is_valid: |text| !text.is_empty() && !text.contains('\0') };
 
 /// 32 bytes in hexadecimal.
 pub(super) const HEX_KEY: Hidden = Hidden {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::config::DockerUse;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
@@ -32,7 +33,7 @@ pub struct Readiness {
     pub queue: String,
     pub objects: String,
     pub sandbox: String,
-    /// `absent` where there is no Docker: that is not wrong.
+    /// `absent` where there is no Docker: wrong only if `docker.use` is `always`.
     pub docker: String,
 }
 
@@ -58,14 +59,30 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     );
     let objects = told("objects", app.blobs.check().await.map_err(|error| error.to_string()));
     let sandbox = if app.dispatcher.is_stopping() { "stopping" } else { "ok" }.to_owned();
-    let docker = if app.engines.docker.is_some() { "ok" } else { "absent" }.to_owned();
-    let ready = [&database, &queue, &objects, &sandbox].iter().all(|part| *part == "ok");
+    let docker = docker(&app).await;
+    let is_needed = app.config.docker.mode == DockerUse::Always;
+    let ready = [&database, &queue, &objects, &sandbox].iter().all(|part| *part == "ok")
+        && (docker == "ok" || !is_needed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = Readiness { ready, database, queue, objects, sandbox, docker };
     let mut response = (status, axum::Json(body)).into_response();
     // It is an answer, not a problem.
     response.extensions_mut().insert(crate::http::Plain);
     response
+}
+
+/// Whether Docker answers; it may come and go.
+async fn docker(app: &Arc<App>) -> String {
+    let Some(docker) = app.engines.docker.clone() else { return "absent".to_owned() };
+    let checked = tokio::task::spawn_blocking(move || docker.check()).await;
+    match checked {
+        Ok(Ok(())) => "ok".to_owned(),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "Docker is not there");
+            "absent".to_owned()
+        }
+        Err(_) => "unavailable".to_owned(),
+    }
 }
 
 /// Prometheus metrics: of the server as a whole, no names in them.
@@ -87,6 +104,10 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     metrics::gauge!("mecapy_worker_slots_computing").set(computing as f64);
     metrics::gauge!("mecapy_worker_calls_waiting_for_a_turn").set(waiting as f64);
     metrics::gauge!("mecapy_worker_calls").set(under_way as f64);
+    let docker = app.engines.docker.iter().flat_map(|docker| docker.measures());
+    for (name, value) in docker {
+        metrics::gauge!(format!("mecapy_docker_{name}")).set(value);
+    }
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (headers, app.metrics.render()).into_response()
 }

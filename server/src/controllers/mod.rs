@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::http::{Address, RequestId};
 use crate::identity::Caller;
-use crate::store::{AuditEntry, new_id};
+use crate::store::{AuditEntry, StoreError, new_id};
 
 /// Who did it, for the audit log.
 pub struct Trail {
@@ -32,6 +32,26 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Trail {
             address: Address::from_request_parts(parts, state).await?,
         })
     }
+}
+
+/// Tries again on a full disk, each time with whatever space has come back since.
+const TRIES_WHEN_FULL: usize = 3;
+
+/// A change that makes room, or ends what takes some: on a full disk it has what is held back.
+pub async fn making_room<T, F>(app: &App, change: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 0..TRIES_WHEN_FULL {
+        match change().await {
+            Err(StoreError::Full) => {
+                let reserve = app.reserve.clone();
+                let _ = tokio::task::spawn_blocking(move || reserve.give_up()).await;
+            }
+            done => return done,
+        }
+    }
+    change().await
 }
 
 /// Notes what was done. That it cannot be noted undoes nothing, and is loud in the log.

@@ -1,6 +1,8 @@
 //! What of a deploy takes time: reading, checking, trying, storing objects. Nothing that it
 //! does is visible; what it stored and nobody published is swept away.
 
+use std::sync::Arc;
+
 use model::executor::ImportPolicy;
 use model::{Engine, ErrorKind, Executor};
 use package::dependencies::Resolver;
@@ -139,20 +141,24 @@ impl Deploys {
         }
         let options = package::Options {
             policy: policy(config),
-            resolver: Resolver {
-                uv: config.uv.clone(),
-                cache: Some(config.cache_dir.join("dependencies")),
-                cancel: self.cancel.clone(),
-            },
+            resolver: Resolver { cancel: self.cancel.clone(), ..resolver(config) },
             run_test_cases: true,
             snapshots: true,
+            tenant: tenant.into(),
+            docker_because: None,
         };
-        let sandbox: &dyn Executor = &*self.wiring.engines.sandbox;
+        let docker = self.docker();
+        let engines = package::Engines {
+            sandbox: &*self.wiring.engines.sandbox,
+            docker: docker.as_ref().ok().map(|docker| &**docker),
+        };
         let progress = |step, message: &str| log.package_step(step, message);
-        let prepared = package::prepare(&archive.tree, &manifest, sandbox, &options, &progress)?;
-        self.check_engines(&prepared)?;
+        let prepared = package::prepare(&archive.tree, &manifest, &engines, &options, &progress)?;
+        if let Err(reason) = &docker {
+            check_engines(&prepared, reason)?;
+        }
         log.package_step(package::Step::Tests, "running its tests");
-        let report = package::run_tests(&prepared, sandbox, &options)?;
+        let report = package::run_tests(&prepared, &engines, &options)?;
         if !report.passed() {
             let failed =
                 Failed::from(PackageError { problems: report.problems(&prepared.manifest.file) });
@@ -190,21 +196,12 @@ impl Deploys {
         Ok(release.map(|release| Built { release, functions }))
     }
 
-    fn check_engines(&self, prepared: &Prepared) -> Result<(), Failed> {
-        if self.wiring.engines.docker.is_some() {
-            return Ok(());
-        }
-        let needs = |function: &&package::PreparedFunction| function.engine == Engine::Docker;
-        match prepared.functions.iter().find(needs) {
-            None => Ok(()),
-            Some(function) => Err(Failed::invalid(
-                "engine-unavailable",
-                format!(
-                    "`{}` needs Docker, which this server does not have: {}",
-                    function.spec.id, function.engine_reason
-                ),
-            )),
-        }
+    /// Docker, if it can be used now, or why it cannot.
+    fn docker(&self) -> Result<Arc<dyn Executor>, String> {
+        let docker = self.wiring.engines.docker.as_ref();
+        let docker = docker.ok_or("this server does not have it")?;
+        docker.check().map_err(|error| format!("it cannot be used now: {error}"))?;
+        Ok(docker.clone())
     }
 
     fn store_objects(
@@ -250,13 +247,15 @@ impl Deploys {
                 strict_outputs: function.spec.strict_outputs,
                 timeout_ms: runtime.timeout.as_millis() as u64,
                 memory_bytes: runtime.memory_bytes,
+                cpus: runtime.cpu_limit,
                 fuel: runtime.fuel,
                 deterministic: runtime.deterministic,
                 cache: runtime.cache,
                 retry: runtime.retry,
                 snapshot,
                 no_snapshot: function.no_snapshot.clone(),
-                warnings: function.warnings.clone(),
+                image: function.image.clone(),
+                warnings: [function.warnings.clone(), unheeded(function)].concat(),
             });
         }
         let manifest = &prepared.manifest;
@@ -283,6 +282,48 @@ impl Deploys {
         };
         Ok(Built { release, functions })
     }
+}
+
+/// What fetches dependencies, for deploys and for images that have to be made again.
+pub fn resolver(config: &crate::config::Config) -> Resolver {
+    Resolver {
+        uv: config.uv.clone(),
+        cache: Some(config.cache_dir.join("dependencies")),
+        ..Resolver::default()
+    }
+}
+
+/// Refuses what cannot be run without Docker.
+fn check_engines(prepared: &Prepared, reason: &str) -> Result<(), Failed> {
+    let needs = |function: &&package::PreparedFunction| function.engine == Engine::Docker;
+    match prepared.functions.iter().find(needs) {
+        None => Ok(()),
+        Some(function) => Err(Failed::invalid(
+            "engine-unavailable",
+            format!(
+                "`{}` needs Docker: {}; but {reason}",
+                function.spec.id, function.engine_reason
+            ),
+        )),
+    }
+}
+
+/// What Docker does not do as the sandbox does, of what the author asked for.
+fn unheeded(function: &package::PreparedFunction) -> Vec<String> {
+    let (runtime, mut found) = (&function.spec.runtime, Vec::new());
+    if function.engine != Engine::Docker {
+        return found;
+    }
+    if runtime.fuel.is_some() {
+        found.push("`fuel` is not counted in containers: `timeout` limits the call".to_owned());
+    }
+    if runtime.deterministic {
+        found.push(
+            "`deterministic` seeds random numbers in containers, but clocks are real there"
+                .to_owned(),
+        );
+    }
+    found
 }
 
 fn policy(config: &crate::config::Config) -> ImportPolicy {

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use build::resolver;
 pub use log::{StepState, Steps};
 pub use source::{Code, MAX_REQUIREMENTS_BYTES, Source};
 
 use crate::app::Engines;
-use crate::blobs::Blobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -62,6 +63,15 @@ pub struct Deploys {
     cancel: CancelToken,
 }
 
+/// One of those under way, until this is dropped: also if it panics, or nobody waits any more.
+struct Accepted(Arc<Deploys>);
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        self.0.accepted.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Deploys {
     pub fn new(wiring: Wiring) -> Arc<Self> {
         let places = Semaphore::new(wiring.config.limits.deploys);
@@ -90,18 +100,17 @@ impl Deploys {
             finished_at: None,
             document: json!({"source": order.source.describe(), "steps": Steps::default()}),
         };
+        let accepted = Accepted(self.clone());
         if let Err(error) = self.wiring.store.create_deployment(deployment.clone()).await {
-            self.accepted.fetch_sub(1, Ordering::AcqRel);
             return match error {
                 // The same request again, after a server that died: it is under way or over.
                 StoreError::Conflict(_) => Ok(()),
                 error => Err(error.into()),
             };
         }
-        let deploys = self.clone();
         tokio::spawn(async move {
-            deploys.carry(deployment, order).await;
-            deploys.accepted.fetch_sub(1, Ordering::AcqRel);
+            accepted.0.carry(deployment, order).await;
+            drop(accepted);
         });
         Ok(())
     }
@@ -170,8 +179,17 @@ impl Deploys {
             is_admin,
             now,
         };
-        let finished =
-            self.wiring.store.finish_deployment(publication, deployment.clone(), with_end).await;
+        // Of a release that was there before they may be old, and let go in this moment.
+        let objects = publication.objects();
+        let finished = match self.wiring.blobs.renew(&objects).await {
+            Ok(true) => {
+                let done = deployment.clone();
+                self.wiring.store.finish_deployment(publication, done, with_end).await
+            }
+            Ok(false) => Err(StoreError::Unavailable("what was stored is gone".to_owned())),
+            Err(BlobError::Full) => Err(StoreError::Full),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        };
         match finished {
             Ok(_) => {
                 self.wiring.catalog.forget();

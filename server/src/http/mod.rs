@@ -5,6 +5,7 @@ mod cursor;
 mod idempotent;
 mod prefer;
 mod request;
+mod room;
 pub mod sse;
 
 pub use body::{
@@ -15,3 +16,4 @@ pub use cursor::{List, ListQuery, Listed, bounded, has_etag, page};
 pub use idempotent::{Key, Keys, once};
 pub use prefer::Wait;
 pub use request::{Address, Path, Plain, Query, RequestId, wrap};
+pub use room::with_room;

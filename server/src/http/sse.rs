@@ -25,6 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 200;
+/// The largest that an event's number can be.
+const LAST_NUMBER: u64 = i64::MAX as u64;
 
 /// A server-sent event.
 #[derive(Serialize, ToSchema)]
@@ -52,18 +54,16 @@ pub trait Subject: Send + Sync + 'static {
 /// The number after which to begin: the header's, or the one in the query for those who
 /// cannot send headers.
 pub fn last_event_id(headers: &HeaderMap, query: Option<u64>) -> Result<u64, Problem> {
-    match headers.get("last-event-id") {
-        None => Ok(query.unwrap_or(0)),
-        Some(value) => {
-            let text = value.to_str().ok().map(str::trim);
-            match text.map(str::parse) {
-                Some(Ok(number)) => Ok(number),
-                // A browser that has none sends an empty one.
-                _ if text == Some("") => Ok(query.unwrap_or(0)),
-                _ => Err(Problem::bad_request("`Last-Event-ID` is not an event's number")),
-            }
-        }
-    }
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?").trim());
+    let number = match header {
+        // A browser that has none sends an empty one.
+        None | Some("") => Some(query.unwrap_or(0)),
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Some(_) => return Err(Problem::bad_request("`Last-Event-ID` is not an event's number")),
+    };
+    number.filter(|number| *number <= LAST_NUMBER).ok_or_else(|| {
+        Problem::invalid("invalid-query", format!("no event has a number above {LAST_NUMBER}"))
+    })
 }
 
 /// Streams the events of a subject from a number on.
@@ -142,6 +142,40 @@ impl<S: Subject> State<S> {
             }
             events.reverse();
             self.pending = events;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_counts_or_else_the_query() {
+        let most = i64::MAX as u64;
+        let above = (most + 1).to_string();
+        for (header, query, expected) in [
+            (None, None, Ok(0)),
+            (None, Some(7), Ok(7)),
+            (Some(""), Some(7), Ok(7)),
+            (Some(" 9 "), Some(7), Ok(9)),
+            // What does not count is not looked at.
+            (Some("9"), Some(u64::MAX), Ok(9)),
+            (None, Some(most), Ok(most)),
+            (None, Some(most + 1), Err(422)),
+            (Some(""), Some(u64::MAX), Err(422)),
+            (Some(above.as_str()), None, Err(422)),
+            (Some("99999999999999999999999"), Some(1), Err(422)),
+            (Some("nine"), Some(1), Err(400)),
+            (Some("-1"), None, Err(400)),
+            (Some("+1"), None, Err(400)),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(text) = header {
+                headers.insert("last-event-id", HeaderValue::from_str(text).unwrap());
+            }
+            let found = last_event_id(&headers, query).map_err(|problem| problem.status.as_u16());
+            assert_eq!(found, expected, "{header:?} {query:?}");
         }
     }
 }

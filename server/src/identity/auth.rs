@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
+use moka::future::Cache;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use crate::clock::{SharedClock, Time};
 use crate::config::Quotas;
 use crate::http::Address;
 use crate::problem::Problem;
+use crate::remembered::Remembered;
 use crate::store::{Account, Role, Scope, Scopes, Store, StoreError, Tenant, Token};
 
 /// How long a token is taken to be what it was. A token that another process revokes is
@@ -74,7 +76,7 @@ type Known = Arc<(Token, Arc<Account>, Arc<Tenant>)>;
 pub struct Authenticator {
     store: Arc<dyn Store>,
     clock: SharedClock,
-    known: moka::future::Cache<String, Known>,
+    known: Remembered<String, Known>,
     /// When tokens were used, until it is written.
     used: Mutex<Vec<(String, Time)>>,
     requests: DefaultKeyedRateLimiter<Uuid>,
@@ -89,10 +91,9 @@ impl Authenticator {
         Self {
             store,
             clock,
-            known: moka::future::Cache::builder()
-                .max_capacity(MOST_REMEMBERED)
-                .time_to_live(REMEMBERED)
-                .build(),
+            known: Remembered::new(
+                Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(REMEMBERED).build(),
+            ),
             used: Mutex::default(),
             requests: DefaultKeyedRateLimiter::keyed(requests),
             failures: DefaultKeyedRateLimiter::keyed(Quota::per_minute(
@@ -106,22 +107,15 @@ impl Authenticator {
         let Some((id, secret)) = token::split(text) else {
             return Err(self.refused(address));
         };
-        let known = match self.known.get(id).await {
-            Some(known) => known,
-            None => {
-                let looked_up = async {
-                    let (token, account) = self.store.token(id).await?;
-                    let tenant = self.store.tenant(&account.tenant).await?;
-                    Ok::<_, StoreError>(Arc::new((token, Arc::new(account), Arc::new(tenant))))
-                };
-                match self.known.try_get_with(id.to_owned(), looked_up).await {
-                    Ok(known) => known,
-                    Err(error) if *error == StoreError::NotFound => {
-                        return Err(self.refused(address));
-                    }
-                    Err(error) => return Err((*error).clone().into()),
-                }
-            }
+        let look_up = async {
+            let (token, account) = self.store.token(id).await?;
+            let tenant = self.store.tenant(&account.tenant).await?;
+            Ok::<_, StoreError>(Arc::new((token, Arc::new(account), Arc::new(tenant))))
+        };
+        let known = match self.known.get(id.to_owned(), look_up).await {
+            Ok(known) => known,
+            Err(error) if *error == StoreError::NotFound => return Err(self.refused(address)),
+            Err(error) => return Err((*error).clone().into()),
         };
         let (token, account, tenant) = &*known;
         let now = self.clock.now();
@@ -180,7 +174,7 @@ impl Authenticator {
 
     /// What was known of tokens is looked up again.
     pub fn forget(&self) {
-        self.known.invalidate_all();
+        self.known.forget();
     }
 }
 

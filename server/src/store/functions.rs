@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use model::executor::ImportRef;
 use model::{Engine, HandlerRef, PackageVersion, SnapshotId};
+use package::image::ImageSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -85,16 +86,26 @@ pub struct FunctionRelease {
     pub strict_outputs: bool,
     pub timeout_ms: u64,
     pub memory_bytes: u64,
+    /// Cores, for Docker.
+    #[serde(default = "default_cpus")]
+    pub cpus: f64,
     pub fuel: Option<u64>,
     pub deterministic: bool,
     pub cache: bool,
     /// Exceptions are worth another attempt.
     pub retry: bool,
+    /// What its image is made of, if Docker runs it or may have to.
+    #[serde(default)]
+    pub image: Option<ImageSpec>,
     /// Where its calls begin.
     pub snapshot: Option<(SnapshotId, BlobKey)>,
     /// Why there is no snapshot.
     pub no_snapshot: Option<String>,
     pub warnings: Vec<String>,
+}
+
+fn default_cpus() -> f64 {
+    model::limits::DEFAULT_CPUS
 }
 
 /// A function with the release that a caller asked for.
@@ -130,6 +141,18 @@ pub struct Publication {
     /// An administrator may change what is another's private function.
     pub is_admin: bool,
     pub now: Time,
+}
+
+impl Publication {
+    /// The objects that it is in.
+    pub fn objects(&self) -> Vec<BlobKey> {
+        let snapshots = self.functions.iter().filter_map(|function| function.snapshot.as_ref());
+        [self.release.source]
+            .into_iter()
+            .chain(self.release.dependencies)
+            .chain(snapshots.map(|(_, key)| *key))
+            .collect()
+    }
 }
 
 /// Which release of a function.

@@ -89,6 +89,7 @@ impl Scopes {
 /// Limits of use; what is not given is the configuration's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"calls_per_minute": 100000, "concurrent_calls": 1000}))]
 pub struct Quotas {
     /// Calls that may begin within a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,8 +34,8 @@ pub use identity::{
 };
 pub use page::{Page, PageRequest};
 pub use tasks::{
-    Attempt, Class, Document, Ended, Finished, NewTask, Payload, QueueDepth, Task, TaskFilter,
-    TaskStore,
+    Attempt, Class, Document, Ended, Finished, NewTask, PassedOver, Payload, QueueDepth, Task,
+    TaskFilter, TaskStore,
 };
 pub use webhooks::{Delivery, DeliveryAttempt, DeliveryState, NewDelivery, WebhookStore};
 
@@ -84,6 +84,10 @@ pub trait Store:
 
     /// Of these keys, those that something still refers to: a release, a task or a file.
     async fn referenced(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>>;
+
+    /// All keys that something refers to, at most `limit`, in their order, from the first one
+    /// after `after`.
+    async fn references(&self, after: Option<&BlobKey>, limit: usize) -> Result<Vec<BlobKey>>;
 
     /// Forgets what is older than its retention: answers to idempotency keys, cached results,
     /// finished deployments with their events, finished webhook deliveries. At most `limit`

@@ -121,6 +121,18 @@ pub struct Ended {
     pub files: Vec<(String, BlobKey, u64)>,
 }
 
+impl Ended {
+    /// The objects that it is in.
+    pub fn objects(&self) -> Vec<BlobKey> {
+        let documents = [&self.result, &self.logs].into_iter().flatten();
+        let of_documents = documents.filter_map(|document| match document {
+            Document::Object { key, .. } => Some(*key),
+            Document::Inline(_) => None,
+        });
+        of_documents.chain(self.files.iter().map(|(_, key, _)| *key)).collect()
+    }
+}
+
 /// A task to be made: created, queued, running here, or ended already.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTask {
@@ -165,6 +177,15 @@ pub struct TaskFilter {
     pub until: Option<Time>,
 }
 
+/// What is passed over when a task is taken up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Tenants that have as many calls under way as may be.
+    pub tenants: Vec<String>,
+    /// Calls under way, by tenant and cache key, whose tasks may not be stored yet.
+    pub calls: Vec<(String, [u8; 32])>,
+}
+
 /// How full a queue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueDepth {
@@ -202,13 +223,14 @@ pub trait TaskStore: Send + Sync {
     async fn cancel(&self, tenant: &str, id: Uuid, now: Time) -> Result<Task>;
 
     /// Of the class's queued tasks whose time has come, the oldest of the first tenant after
-    /// `after` (in the order of their names, and around), tenants in `without` left out, is
-    /// started. Nothing if there is none.
+    /// `after` (in the order of their names, and around) is started. Nothing if there is none.
+    /// Passed over is what `without` says, and every task whose tenant has another with its
+    /// `cache_key` running, and no result in the cache: that one's result will be its own.
     async fn claim(
         &self,
         class: Class,
         after: Option<&str>,
-        without: &[String],
+        without: &PassedOver,
         worker: &str,
         until: Time,
         now: Time,

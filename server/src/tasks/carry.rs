@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::task::{Event as TaskEvent, TaskState};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::dispatch::{Dispatcher, Entered, Live, Progress};
 use super::running::lost;
@@ -21,6 +22,16 @@ use crate::worker::sink::Sink;
 const EARLY: Duration = Duration::from_millis(20);
 /// How long a caller waits for a place before its call is queued.
 const IN_LINE: Duration = Duration::from_millis(250);
+
+/// What a call is among those that are the same.
+enum Turn {
+    /// One before it has ended: this is the result.
+    Known(Box<Ended>),
+    /// The one that runs.
+    First(Leader),
+    /// Another runs still, and its caller waits no longer.
+    Waited,
+}
 
 enum Carried {
     Ended(Box<Ended>),
@@ -41,10 +52,10 @@ impl Dispatcher {
         let entered = self.enter(id);
         // Looked at after it is entered: a stop waits for all that are.
         self.check_running()?;
-        let until = tokio::time::Instant::now() + wait;
+        let until = Instant::now() + wait;
         let (stored, was_stored) = oneshot::channel();
         // A task of its own, which nothing stops when the caller goes.
-        let carried = tokio::spawn(self.clone().carry(submission, held, stored, entered));
+        let carried = tokio::spawn(self.clone().carry(submission, until, held, stored, entered));
         let lost = |error: tokio::task::JoinError| Problem::internal(&error);
         tokio::pin!(carried);
         let carried = match tokio::time::timeout_at(until, &mut carried).await {
@@ -58,7 +69,7 @@ impl Dispatcher {
         match carried {
             Carried::Ended(ended) => Ok(Progress::Ended(ended)),
             Carried::Queued => {
-                let left = until.saturating_duration_since(tokio::time::Instant::now());
+                let left = until.saturating_duration_since(Instant::now());
                 self.wait_for(&tenant, id, left).await
             }
         }
@@ -67,28 +78,29 @@ impl Dispatcher {
     async fn carry(
         self: Arc<Self>,
         mut submission: Submission,
+        until: Instant,
         held: Option<Held>,
         stored: oneshot::Sender<Box<Task>>,
         entered: Entered,
     ) -> Result<Carried, Problem> {
         let _leader = match submission.new.task.cache_key {
             None => None,
-            Some(key) => match self.cached_or_first(&submission.new.task.tenant, key).await? {
-                Ok(ended) => {
-                    return Ok(Carried::Ended(self.record_cached(submission, ended).await?));
+            Some(key) => {
+                match self.cached_or_first(&submission.new.task.tenant, key, until).await? {
+                    Turn::Known(ended) => {
+                        return Ok(Carried::Ended(self.record_cached(submission, ended).await?));
+                    }
+                    Turn::First(leader) => Some(leader),
+                    Turn::Waited => {
+                        drop(held);
+                        return self.queue_up(submission.new, stored).await;
+                    }
                 }
-                Err(leader) => Some(leader),
-            },
+            }
         };
         let Some(place) = self.places.take_in_line(IN_LINE).await else {
-            // It counts as under way again when it is taken up.
             drop(held);
-            let new = self.queued(submission.new)?;
-            let (task, class) = (new.task.clone(), new.task.class);
-            self.store_queued(vec![new]).await?;
-            self.queue.offer(class);
-            let _ = stored.send(Box::new(task));
-            return Ok(Carried::Queued);
+            return self.queue_up(submission.new, stored).await;
         };
         let task = &mut submission.new.task;
         let id = task.id;
@@ -132,6 +144,20 @@ impl Dispatcher {
         self.carried(running, ran, &sink, live).await
     }
 
+    /// Leaves a call to the queue. It counts as under way again when it is taken up.
+    async fn queue_up(
+        &self,
+        new: NewTask,
+        stored: oneshot::Sender<Box<Task>>,
+    ) -> Result<Carried, Problem> {
+        let new = self.queued(new)?;
+        let (task, class) = (new.task.clone(), new.task.class);
+        self.store_queued(vec![new]).await?;
+        self.queue.offer(class);
+        let _ = stored.send(Box::new(task));
+        Ok(Carried::Queued)
+    }
+
     async fn record_later(
         &self,
         new: NewTask,
@@ -168,25 +194,31 @@ impl Dispatcher {
         Ok(stored?)
     }
 
-    /// The result of the same call before; or nothing, and this is the one that runs.
+    /// What a call is among those that are the same. Waits for another that runs, but not
+    /// longer than `until`.
     async fn cached_or_first(
         &self,
         tenant: &str,
         key: [u8; 32],
-    ) -> Result<Result<Box<Ended>, Leader>, StoreError> {
+        until: Instant,
+    ) -> Result<Turn, StoreError> {
         loop {
             if let Some(found) = self.cached(tenant, &key).await? {
-                return Ok(Ok(found));
+                return Ok(Turn::Known(found));
             }
             match self.flights.join(tenant, key) {
                 Flight::First(leader) => {
                     // Between the look and the joining the one before may have ended.
                     return Ok(match self.cached(tenant, &key).await? {
-                        Some(found) => Ok(found),
-                        None => Err(leader),
+                        Some(found) => Turn::Known(found),
+                        None => Turn::First(leader),
                     });
                 }
-                Flight::Later(receiver) => over(receiver).await,
+                Flight::Later(first) => {
+                    if tokio::time::timeout_at(until, over(first)).await.is_err() {
+                        return Ok(Turn::Waited);
+                    }
+                }
             }
         }
     }
@@ -203,8 +235,18 @@ impl Dispatcher {
             Err(error) => return Err(error),
         };
         match self.shown(task).await {
-            Ok(ended) if ended.task.life.state == TaskState::Completed => Ok(Some(ended)),
+            Ok(ended) if ended.task.life.state == TaskState::Completed => {
+                Ok(self.is_there(&ended).await.then_some(ended))
+            }
             _ => Ok(None),
         }
+    }
+
+    /// Whether all that a result is in can be referred to by another task.
+    async fn is_there(&self, ended: &Ended) -> bool {
+        self.blobs.renew(&ended.ended.objects()).await.unwrap_or_else(|error| {
+            tracing::warn!(id = %ended.task.id, %error, "a result is not answered again");
+            false
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{CancelToken, Executor, Tree};
+use model::{CancelToken, Tree};
 use package::dependencies::Resolver;
 use package::{Archive, Options, PackageError, PrepareError};
 
@@ -78,8 +78,8 @@ pub fn prepare(
         snapshots: false,
         ..Options::default()
     };
-    let executor: &dyn Executor = executor;
-    let prepared = package::prepare(&archive.tree, &source, executor, &options, &|_, _| {})
+    let engines = package::Engines::only(executor);
+    let prepared = package::prepare(&archive.tree, &source, &engines, &options, &|_, _| {})
         .map_err(|error| match error {
             PrepareError::Package(error) => InlineError::Package(error),
             PrepareError::Cancelled => InlineError::Slow,
@@ -90,6 +90,7 @@ pub fn prepare(
     };
     let callable = Callable {
         bundle: prepared.bundle.clone(),
+        fallback: None,
         handler: function.spec.handler.clone(),
         engine: function.engine,
         limits: function.spec.runtime.limits(),

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::clock::{SharedClock, Time};
-use crate::store::{Class, Result, Store, Task};
+use crate::store::{Class, PassedOver, Result, Store, Task};
 
 /// How long a worker waits at most before it looks again, whoever rang.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -25,11 +25,11 @@ pub trait Queue: Send + Sync {
     fn offer(&self, class: Class);
 
     /// Takes up the next task of a class, tenants in turn; it is running and leased then.
-    /// Tenants in `without` are passed over.
+    /// What `without` says is passed over.
     async fn take(
         &self,
         class: Class,
-        without: &[String],
+        without: &PassedOver,
         worker: &str,
         until: Time,
     ) -> Result<Option<Task>>;
@@ -62,7 +62,7 @@ impl Queue for DatabaseQueue {
     async fn take(
         &self,
         class: Class,
-        without: &[String],
+        without: &PassedOver,
         worker: &str,
         until: Time,
     ) -> Result<Option<Task>> {

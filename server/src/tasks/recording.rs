@@ -46,6 +46,11 @@ pub async fn ended(blobs: &Arc<dyn Blobs>, ran: &Ran) -> Result<Ended, BlobError
     };
     let has_logs = !ran.logs.entries.is_empty() || ran.logs.truncated;
     let logs = if has_logs { Some(put_logs(blobs, &ran.logs).await?) } else { None };
+    // They were stored while it ran, which may be long ago.
+    let files: Vec<_> = ran.files.iter().map(|(_, key, _)| *key).collect();
+    if !blobs.renew(&files).await? {
+        return Err(BlobError::Corrupt("a file that the call wrote is gone".to_owned()));
+    }
     Ok(Ended { result, logs, files: ran.files.clone() })
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::task::TaskState;
-use model::{CancelToken, Engine, ErrorKind};
+use model::{CancelToken, ErrorKind};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -35,14 +35,11 @@ impl Dispatcher {
         cancel: CancelToken,
         sink: Arc<Sink>,
     ) -> oneshot::Receiver<Ran> {
-        let executor = match (callable.engine, &self.engines.docker) {
-            (Engine::Docker, Some(docker)) => docker.clone(),
-            _ => self.engines.sandbox.clone(),
-        };
         let timeout = Duration::from_millis(task.timeout_ms);
         let deterministic = task.deterministic;
-        let run = Run { callable, inputs, files, timeout, deterministic, cancel, sink };
-        worker::start(&self.pool, &self.gate, executor, self.blobs.clone(), place, run)
+        let tenant = task.tenant.as_str().into();
+        let run = Run { tenant, callable, inputs, files, timeout, deterministic, cancel, sink };
+        worker::start(&self.pool, &self.gate, &self.engines, self.blobs.clone(), place, run)
     }
 
     /// Waits for a run, and writes what it says meanwhile.

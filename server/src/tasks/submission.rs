@@ -21,6 +21,8 @@ use crate::{canonical, hash};
 /// Calls that end within this are urgent; within the next, ordinary.
 const HIGH_PRIORITY_MS: f64 = 5_000.0;
 const DEFAULT_MS: f64 = 300_000.0;
+/// At a file whose content is not there.
+const LOOKS: usize = 3;
 /// Runs from which a function's own history is believed.
 const ENOUGH_RUNS: u32 = 5;
 
@@ -201,8 +203,8 @@ impl Dispatcher {
         let mut files = Vec::new();
         let mut violations = Vec::new();
         for (key, pointer) in keys {
-            match self.store.file(caller.tenant(), &key).await {
-                Ok(file) => files.push((key, file.content)),
+            match self.content(caller.tenant(), &key).await {
+                Ok(content) => files.push((key, content)),
                 Err(StoreError::NotFound) => violations.push(Violation {
                     pointer,
                     rule: "file".to_owned(),
@@ -213,6 +215,20 @@ impl Dispatcher {
             }
         }
         if violations.is_empty() { Ok(files) } else { Err(invalid_inputs(base, violations)) }
+    }
+
+    /// The content of a file, which stays from now on until a task refers to it.
+    async fn content(&self, tenant: &str, key: &str) -> Result<BlobKey, StoreError> {
+        // Between the two looks a file may be replaced, and the content that it had swept.
+        for _ in 0..LOOKS {
+            let content = self.store.file(tenant, key).await?.content;
+            match self.blobs.renew(&[content]).await {
+                Ok(true) => return Ok(content),
+                Ok(false) => {}
+                Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+            }
+        }
+        Err(StoreError::Corrupt("the content of a file is missing".to_owned()))
     }
 
     async fn expected_class(

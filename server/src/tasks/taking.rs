@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::dispatch::{Dispatcher, Entered};
-use super::single::Flight;
-use crate::store::{Account, Class, StoreError, Task, Tenant};
+use super::single::{Flight, over};
+use crate::store::{Account, Class, PassedOver, StoreError, Task, Tenant};
 use crate::worker::places::{Place, Purpose};
 use crate::worker::sink::Sink;
 
@@ -29,9 +31,13 @@ impl Dispatcher {
                 tokio::select! {
                     () = self.places.freed() => {}
                     () = self.queue.wait() => {}
+                    () = self.flights.landed() => {}
                 }
             } else {
-                self.queue.wait().await;
+                tokio::select! {
+                    () = self.queue.wait() => {}
+                    () = self.flights.landed() => {}
+                }
             }
         }
     }
@@ -51,8 +57,8 @@ impl Dispatcher {
                 continue;
             };
             let until = self.clock.now().after(self.config.worker.lease);
-            let without = self.passed_over();
             let taking = self.taking.lock().await;
+            let without = self.passed_over();
             if self.is_stopping() {
                 place.give_back();
                 return (false, true);
@@ -87,31 +93,40 @@ impl Dispatcher {
                 self.meter.hold_nothing()
             }
         };
-        let Some(_held) = held else {
+        let Some(held) = held else {
             let until = Instant::now() + PASSED_OVER;
             self.full.lock().insert(task.tenant.clone(), until);
-            if let Err(error) = self.store.hand_back(id, fence, self.clock.now()).await {
-                tracing::warn!(%id, %error, "a task was not handed back; its lease will end");
-            }
-            return;
+            return self.hand_back(id, fence).await;
         };
         let live = &entered.live;
         let sink = Arc::new(Sink::new(self.clock.clone()));
         self.signals.ring(id);
         let mut leader = None;
         if let Some(key) = task.cache_key {
-            match self.cached(&task.tenant, &key).await {
-                Ok(Some(found)) => {
-                    self.finish_cached(&task, *found).await;
-                    return;
+            // Looked at again by the one that joins first: one before it may have ended.
+            for has_joined in [false, true] {
+                match self.cached(&task.tenant, &key).await {
+                    Ok(Some(found)) => {
+                        self.finish_cached(&task, *found).await;
+                        return;
+                    }
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%id, %error, "the result cache did not answer"),
                 }
-                // Beside one that runs already it runs too: waiting, it would hold its place.
-                Ok(None) => {
-                    if let Flight::First(first) = self.flights.join(&task.tenant, key) {
-                        leader = Some(first);
+                if has_joined {
+                    break;
+                }
+                match self.flights.join(&task.tenant, key) {
+                    Flight::First(first) => leader = Some(first),
+                    // It began just now, before the queue could know. Its place is another's.
+                    Flight::Later(first) => {
+                        drop((place, held));
+                        let _ = tokio::time::timeout(PASSED_OVER, over(first)).await;
+                        self.hand_back(id, fence).await;
+                        self.queue.offer(task.class);
+                        return;
                     }
                 }
-                Err(error) => tracing::warn!(%id, %error, "the result cache did not answer"),
             }
         }
         let ran = match self.load(&task).await {
@@ -127,6 +142,15 @@ impl Dispatcher {
         };
         self.finish(id, fence, ran, &sink, live).await;
         drop(leader);
+        drop(held);
+    }
+
+    /// It is queued again, where it was.
+    async fn hand_back(&self, id: Uuid, fence: u64) {
+        if let Err(error) = self.store.hand_back(id, fence, self.clock.now()).await {
+            tracing::warn!(%id, %error, "a task was not handed back; its lease will end");
+        }
+        self.signals.ring(id);
     }
 
     async fn owner(&self, task: &Task) -> Result<Arc<(Tenant, Account)>, Arc<StoreError>> {
@@ -138,11 +162,12 @@ impl Dispatcher {
         self.owners.try_get_with(task.owner, look_up).await
     }
 
-    /// Tenants that have to wait until some of their calls have ended.
-    fn passed_over(&self) -> Vec<String> {
+    /// Tenants that have to wait until some of their calls have ended, and calls that have to
+    /// wait for the same call.
+    fn passed_over(&self) -> PassedOver {
         let mut full = self.full.lock();
         let now = Instant::now();
         full.retain(|_, until| now < *until);
-        full.keys().cloned().collect()
+        PassedOver { tenants: full.keys().cloned().collect(), calls: self.flights.under_way() }
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::image::{Base, ImageError, Platform, Recipe};
 use model::{
-    Engine, Events, Executor, ExecutorError, Job, LogEntry, NoSnapshot, Outcome, SnapshotId,
+    CancelToken, Engine, Events, Executor, ExecutorError, Job, LogEntry, NoSnapshot, Outcome, SnapshotId,
     SnapshotJob, SnapshotRef,
 };
 
@@ -50,6 +51,7 @@ impl Executor for Gated {
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
         let events = Taking { events: job.events.clone(), turn: self.gate.enter() };
         let job = Job {
+            tenant: job.tenant.clone(),
             bundle: job.bundle.clone(),
             operation: job.operation.clone(),
             snapshot: job.snapshot.clone(),
@@ -72,5 +74,27 @@ impl Executor for Gated {
 
     fn snapshot_at_hand(&self, id: &SnapshotId) -> Option<SnapshotRef> {
         self.inner.snapshot_at_hand(id)
+    }
+
+    fn platform(&self, base: &Base) -> Result<Platform, ExecutorError> {
+        self.inner.platform(base)
+    }
+
+    /// Not within a turn, for the same reasons.
+    fn make_ready(
+        &self,
+        recipe: &Recipe,
+        log: &dyn Fn(&str),
+        cancel: &CancelToken,
+    ) -> Result<(), ImageError> {
+        self.inner.make_ready(recipe, log, cancel)
+    }
+
+    fn check(&self) -> Result<(), ExecutorError> {
+        self.inner.check()
+    }
+
+    fn close(&self) {
+        self.inner.close();
     }
 }

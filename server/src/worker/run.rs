@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    CancelToken, ErrorKind, Executor, ExecutorError, Failure, Job, Logs, Operation, Outcome, Usage,
+    CancelToken, Engine, ErrorKind, ExecutorError, Failure, Job, Logs, Operation, Outcome, Usage,
     Warning,
 };
 use serde_json::{Map, Value};
@@ -15,11 +15,13 @@ use super::gate::Gate;
 use super::places::Place;
 use super::pool::Pool;
 use super::sink::Sink;
+use crate::app::Engines;
 use crate::blobs::{BlobKey, Blobs};
 use crate::callable::Callable;
 
 /// What a run needs.
 pub struct Run {
+    pub tenant: Arc<str>,
     pub callable: Arc<Callable>,
     pub inputs: Map<String, Value>,
     pub files: Vec<(String, BlobKey)>,
@@ -56,20 +58,21 @@ impl Ran {
 pub fn start(
     pool: &Pool,
     gate: &Arc<Gate>,
-    executor: Arc<dyn Executor>,
+    engines: &Engines,
     blobs: Arc<dyn Blobs>,
     place: Place,
     run: Run,
 ) -> oneshot::Receiver<Ran> {
     let (sender, receiver) = oneshot::channel();
-    let gate = gate.clone();
+    let (gate, engines) = (gate.clone(), engines.clone());
     pool.run(Box::new(move || {
         let mut sender = Some(sender);
-        let files = Arc::new(TaskFiles::new(blobs, run.files));
+        let files = Arc::new(TaskFiles::new(blobs.clone(), run.files.clone()));
         let sink = run.sink;
         sink.begin(gate.enter());
         let limits = model::Limits { timeout: run.timeout, ..run.callable.limits.clone() };
-        let job = Job {
+        let mut job = Job {
+            tenant: run.tenant,
             bundle: run.callable.bundle.clone(),
             operation: Operation::Call {
                 handler: run.callable.handler.clone(),
@@ -88,8 +91,27 @@ pub fn start(
                 let _ = sender.send(ran);
             }
         };
-        let ended =
-            executor.run_then(&job, &mut |outcome| tell(judged(&run.callable, outcome, &files)));
+        let executor = match (run.callable.engine, &engines.docker) {
+            (Engine::Docker, Some(docker)) => docker,
+            _ => &engines.sandbox,
+        };
+        let again = engines.docker.as_ref().zip(run.callable.fallback.clone());
+        let mut because = None;
+        let mut ended = executor.run_then(&job, &mut |outcome| {
+            let failure = outcome.result.as_ref().err().filter(|_| again.is_some());
+            because = failure.and_then(|failure| run.callable.native_reason(failure));
+            if because.is_none() {
+                tell(judged(&run.callable, outcome, &files));
+            }
+        });
+        if let (Some(because), Some((docker, bundle))) = (because, again) {
+            let files = Arc::new(TaskFiles::new(blobs, run.files));
+            (job.bundle, job.snapshot, job.files) = (bundle, None, files.clone());
+            ended = docker.run_then(&job, &mut |mut outcome| {
+                outcome.warnings.push(ran_again(&because));
+                tell(judged(&run.callable, outcome, &files));
+            });
+        }
         if let Err(error) = ended {
             tell(not_run(error));
         }
@@ -97,6 +119,15 @@ pub fn start(
         drop(place);
     }));
     receiver
+}
+
+/// The caller is told that another engine answered, and why.
+fn ran_again(because: &str) -> Warning {
+    Warning {
+        code: "engine".to_owned(),
+        message: format!("the call was run again by Docker: {because}"),
+        violations: Vec::new(),
+    }
 }
 
 fn judged(callable: &Callable, outcome: Outcome, files: &TaskFiles) -> Ran {

@@ -116,7 +116,7 @@ fn repeating(function: &Function, calls: usize, inputs: Value) -> Call {
         .expect("a name that the package does not have");
     let mut call = without_snapshot(function.call).inputs(json!({"n": calls, "inputs": inputs}));
     call.bundle =
-        Arc::new(Bundle { app: app.into(), deps: of_package.deps.clone(), left_out: Vec::new() });
+        Arc::new(Bundle { app: app.into(), deps: of_package.deps.clone(), ..Bundle::default() });
     call.handler =
         HandlerRef { path: "repeat".to_owned(), callable: "repeat".to_owned(), init: Vec::new() };
     call.limits = Limits { timeout: Duration::from_secs(60), ..call.limits };

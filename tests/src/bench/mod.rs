@@ -4,6 +4,7 @@
 mod beside;
 mod calls;
 mod compute;
+mod docker;
 mod memory;
 mod native;
 mod snapshots;
@@ -36,6 +37,12 @@ pub struct Scale {
     pub instances: usize,
     /// Functions with a memory at hand at a time.
     pub functions: usize,
+    /// Calls in a container that is at hand.
+    pub warm: usize,
+    /// Calls in a container that has to be started.
+    pub cold: usize,
+    /// Of `docker exec` and `docker run` each.
+    pub beside: usize,
 }
 
 impl Scale {
@@ -49,6 +56,9 @@ impl Scale {
         processes: 60,
         instances: 32,
         functions: 1_000,
+        warm: 300,
+        cold: 20,
+        beside: 20,
     };
 
     const QUICK: Self = Self {
@@ -61,33 +71,50 @@ impl Scale {
         processes: 2,
         instances: 4,
         functions: 10,
+        warm: 5,
+        cold: 1,
+        beside: 1,
     };
 }
 
-/// A call of `bench [--quick] [--snapshots]`.
+/// What is measured.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Sandbox,
+    Snapshots,
+    Docker,
+}
+
+/// A call of `bench [--quick] [--snapshots | --docker]`.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let mut scale = Scale::FULL;
-    let mut only_snapshots = false;
+    let mut what = What::Sandbox;
     for argument in arguments {
         match argument.as_str() {
             "--quick" => scale = Scale::QUICK,
-            "--snapshots" => only_snapshots = true,
+            "--snapshots" => what = What::Snapshots,
+            "--docker" => what = What::Docker,
             _ => {
                 eprintln!(
-                    "usage: bench [--quick] [--snapshots]\n  --quick      shows that it works; its figures mean nothing\n  --snapshots  measures calls that begin in snapshots, and nothing else"
+                    "usage: bench [--quick] [--snapshots | --docker]\n  --quick      shows that it works; its figures mean nothing\n  --snapshots  measures calls that begin in snapshots, and nothing else\n  --docker     measures calls in containers, and nothing else"
                 );
                 return ExitCode::from(2);
             }
         }
     }
     let started = Instant::now();
-    run(scale, only_snapshots);
+    run(scale, what);
     println!("\nmeasured in {:.0} s", started.elapsed().as_secs_f64());
     ExitCode::SUCCESS
 }
 
-fn run(scale: Scale, only_snapshots: bool) {
+fn run(scale: Scale, what: What) {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    if what == What::Docker {
+        println!("{cores} cores; load before: {}", load());
+        docker::measure(scale);
+        return;
+    }
     let pythons = native::interpreters();
     let versions: Vec<String> =
         pythons.iter().map(|python| format!("{} {}", python.command, python.version)).collect();
@@ -108,7 +135,7 @@ fn run(scale: Scale, only_snapshots: bool) {
         );
     }
 
-    if only_snapshots {
+    if what == What::Snapshots {
         snapshots::measure(&sandbox, &pythons, scale);
         return;
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use model::{Executor, Limits, Tree};
 use package::dependencies::Resolver;
-use package::{Archive, Options, manifest, prepare};
+use package::{Archive, Engines, Options, manifest, prepare};
 use runtime::Sandbox;
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ fn prepared(sandbox: &Sandbox, handler: &str, packages: &str) -> (Call, Duration
     resolver.vendor(&lock).unwrap_or_else(|error| panic!("{error:?}"));
     let options = Options { resolver, ..Options::default() };
     let began = Instant::now();
-    let prepared = prepare(&tree, &source, sandbox, &options, &|_, _| {})
+    let prepared = prepare(&tree, &source, &Engines::only(sandbox), &options, &|_, _| {})
         .unwrap_or_else(|error| panic!("{error}"));
     let took = began.elapsed();
     let function = &prepared.functions[0];

@@ -1,4 +1,5 @@
-//! `bench`: the sandbox's speed and memory beside native Python's. `--quick` for a trial.
+//! `bench`: the sandbox's speed and memory beside native Python's, and that of containers.
+//! `--quick` for a trial.
 
 #![forbid(unsafe_code)]
 

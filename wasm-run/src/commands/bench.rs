@@ -11,7 +11,6 @@ use super::run::{self, Call};
 use crate::ending::{Ended, Exit, Known, Stop};
 use crate::report::{human, json as shapes, summary};
 use crate::session::Session;
-use crate::starting::Starting;
 
 /// Calls before those that count: everything that is loaded once is loaded then.
 const WARM_UP_CALLS: u32 = 10;
@@ -68,35 +67,43 @@ pub fn bench(session: &Session, calls: u32) -> Exit {
 type Measured = Result<Benched, Box<Outcome>>;
 
 fn measure(session: &Session, call: &Arc<Call>, calls: u32) -> Result<Measured, Stop> {
-    session.sandbox.ready(call.deterministic, call.limits.fuel.is_some())?;
+    let is_in_docker = call.is_in_docker(session);
+    if !is_in_docker {
+        session.sandbox.ready(call.deterministic, call.limits.fuel.is_some())?;
+    }
     let running = session.interrupt.cancellable();
     let live = session.printer.live(&format!("{calls} calls"));
     let events = live.events();
     let (sandbox, call, token) = (session.sandbox.clone(), call.clone(), running.token.clone());
+    let docker = session.docker.clone();
     let lost = |why: &str| Stop::new(ErrorKind::Internal, format!("the benchmark's thread {why}"));
     // On a thread of its own, so that no call pays for one.
     let worker = runtime::spawn_worker("wasm-run-bench", move || {
-        measured(&sandbox, &call, calls, &token, &events)
+        let metered = !is_in_docker && (call.deterministic || call.limits.fuel.is_some());
+        let executor: &dyn Executor = match docker.executor() {
+            Ok(docker) if is_in_docker => docker,
+            _ => sandbox.ready(call.deterministic, metered)?,
+        };
+        measured(executor, metered, &call, calls, &token, &events)
     });
     let worker = worker.map_err(|error| lost(&format!("did not start: {error}")))?;
     worker.join().map_err(|_| lost("panicked"))?
 }
 
 fn measured(
-    sandbox: &Starting,
+    executor: &dyn Executor,
+    metered: bool,
     call: &Call,
     calls: u32,
     token: &CancelToken,
     events: &dyn model::Events,
 ) -> Result<Measured, Stop> {
-    let metered = call.deterministic || call.limits.fuel.is_some();
-    let sandbox = sandbox.ready(call.deterministic, metered)?;
     let job = call.job(token.clone());
     let names = ["instantiate", "load", "call", "drop", "whole"];
     let mut phases = names.map(|name| Phase { name, times: Vec::new() });
     let mut fuel = None;
     for _ in 0..WARM_UP_CALLS.min(calls) {
-        let outcome = sandbox.run(&job)?;
+        let outcome = executor.run(&job)?;
         if outcome.result.is_err() {
             return Ok(Err(Box::new(outcome)));
         }
@@ -105,7 +112,7 @@ fn measured(
     for n in 0..calls {
         let call_began = Instant::now();
         let mut told = None;
-        sandbox.run_then(&job, &mut |outcome| told = Some((call_began.elapsed(), outcome)))?;
+        executor.run_then(&job, &mut |outcome| told = Some((call_began.elapsed(), outcome)))?;
         let whole = call_began.elapsed();
         let Some((told, outcome)) = told else { continue };
         if outcome.result.is_err() {

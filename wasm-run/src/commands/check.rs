@@ -26,7 +26,7 @@ fn prepared(session: &Session, known: &mut Known) -> Result<Prepared, Stop> {
     if session.args.function.is_some() {
         known.function_id = Some(session.pick(&opened)?.id.to_string());
     }
-    session.prepare(&opened, false)
+    session.prepare(&opened, false, false)
 }
 
 fn object(prepared: &Prepared) -> Value {

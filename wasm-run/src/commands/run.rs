@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{CancelToken, ErrorKind, Executor, Failure, Job, Limits, Operation, Outcome, Warning};
+use model::image::Installer;
+use model::{
+    Bundle, CancelToken, Engine, ErrorKind, Executor, Failure, Job, Limits, Operation, Outcome,
+    Warning,
+};
 use package::{Prepared, PreparedFunction};
 use serde_json::{Map, Value};
 
@@ -46,7 +50,7 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
     let id = session.pick(&opened)?.id.clone();
     known.function_id = Some(id.to_string());
     let inputs = inputs::read(session.args.inputs.as_deref())?;
-    let prepared = session.prepare(&opened, false)?;
+    let prepared = session.prepare(&opened, false, true)?;
     let index =
         prepared.functions.iter().position(|function| function.spec.id == id).ok_or_else(|| {
             Stop::new(ErrorKind::Internal, format!("`{id}` was lost in preparation"))
@@ -55,7 +59,7 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
     known.engine = Some(function.engine);
     known.engine_reason = Some(function.engine_reason.clone());
     if session.args.engine == EngineChoice::Sandbox {
-        known.engine = Some(model::Engine::Sandbox);
+        known.engine = Some(Engine::Sandbox);
         known.engine_reason = Some("`--engine sandbox` asks for it".to_owned());
     }
     let inputs = function.inputs_schema.accept(inputs).map_err(inputs::invalid)?;
@@ -63,7 +67,6 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
     let files = FolderFiles::new(session.args.files.as_deref(), &keys, &session.args.package)
         .map_err(inputs::invalid)?;
     if let Some(stop) = session.engine_missing(function) {
-        known.engine = Some(model::Engine::Docker);
         return Err(stop);
     }
     let runtime = &function.spec.runtime;
@@ -79,14 +82,30 @@ pub fn prepare(session: &Session, known: &mut Known) -> Result<Call, Stop> {
     Ok(Call { index, inputs, limits, deterministic, files: Arc::new(files), prepared })
 }
 
-fn call_once(session: &Session, call: &Call, known: Known) -> Ended {
-    if let Err(error) = session.sandbox.ready(call.deterministic, call.limits.fuel.is_some()) {
-        return Ended::early(known, error.into());
-    }
+fn call_once(session: &Session, call: &Call, mut known: Known) -> Ended {
     let running = session.interrupt.cancellable();
     let live = session.printer.live(call.function().spec.id.as_str());
-    let job = Job { events: Arc::new(live.events()), ..call.job(running.token.clone()) };
-    let outcome = session.sandbox.run(&job);
+    let mut job = Job { events: Arc::new(live.events()), ..call.job(running.token.clone()) };
+    let mut outcome = match (known.engine, session.docker()) {
+        (Some(Engine::Docker), Some(docker)) => docker.run(&job),
+        _ => {
+            let has_fuel = call.limits.fuel.is_some();
+            if let Err(error) = session.sandbox.ready(call.deterministic, has_fuel) {
+                return Ended::early(known, error.into());
+            }
+            session.sandbox.run(&job)
+        }
+    };
+    // As on the platform: what the sandbox lacks in the middle of a call, Docker may have.
+    let native = outcome.as_ref().ok().and_then(|outcome| call.native_reason(outcome));
+    if let Some(reason) = native
+        && let Some(docker) = session.docker()
+        && let Some(bundle) = call.in_image(Arc::new(session.resolver()))
+    {
+        (known.engine, known.engine_reason) = (Some(Engine::Docker), Some(reason));
+        (job.bundle, job.snapshot) = (bundle, None);
+        outcome = docker.run(&job);
+    }
     drop(live);
     match outcome {
         Err(error) => Ended::early(known, error.into()),
@@ -99,10 +118,16 @@ impl Call {
         &self.prepared.functions[self.index]
     }
 
+    /// Whether Docker runs it.
+    pub fn is_in_docker(&self, session: &Session) -> bool {
+        self.function().engine == Engine::Docker && session.docker().is_some()
+    }
+
     /// A job of it, unheard.
     pub fn job(&self, cancel: CancelToken) -> Job {
         Job {
-            bundle: self.prepared.bundle.clone(),
+            tenant: Arc::default(),
+            bundle: self.function().bundle.clone(),
             operation: Operation::Call {
                 handler: self.function().spec.handler.clone(),
                 inputs: self.inputs.clone(),
@@ -120,10 +145,11 @@ impl Call {
     /// engine's want, not the function's mistake.
     pub fn judged(&self, outcome: Outcome, mut known: Known) -> Ended {
         let mut warnings = self.package_warnings();
+        let reason = self.native_reason(&outcome);
         warnings.extend(outcome.warnings);
         let result = match outcome.result {
             Ok(value) => self.check_outputs(&value, &mut warnings).map(|()| value),
-            Err(failure) => Err(self.explained(failure, &mut known)),
+            Err(failure) => Err(self.explained(failure, reason, &mut known)),
         };
         Ended { known, result, logs: outcome.logs, warnings, usage: Some(outcome.usage) }
     }
@@ -160,26 +186,38 @@ impl Call {
         Ok(())
     }
 
-    fn explained(&self, failure: Failure, known: &mut Known) -> Stop {
-        let Some(missing) = &failure.missing_module else { return failure.into() };
-        let Some(native) = self.prepared.native_distribution_of(&missing.name) else {
-            return failure.into();
-        };
+    /// Why the call would not have failed in Docker: it lacked a native module.
+    fn native_reason(&self, outcome: &Outcome) -> Option<String> {
+        let failure = outcome.result.as_ref().err()?;
+        let missing = failure.missing_module.as_ref()?;
+        let native = self.prepared.native_distribution_of(&missing.name)?;
         let place = match (&missing.file, missing.line) {
             (Some(file), Some(line)) => format!(", imported by {file}:{line}"),
             (Some(file), None) => format!(", imported by {file}"),
             _ => String::new(),
         };
-        let reason = format!("{native} has no WASI build{place}");
-        known.engine = Some(model::Engine::Docker);
-        known.engine_reason = Some(reason.clone());
+        Some(format!("{native} has no WASI build{place}"))
+    }
+
+    /// What Docker would run it from, if it can.
+    fn in_image(&self, installer: Arc<dyn Installer>) -> Option<Arc<Bundle>> {
+        let Prepared { manifest, version, bundle, .. } = &self.prepared;
+        let image = self.function().image.as_ref()?;
+        Some(Arc::new(image.bundle(&manifest.name, &version.to_string(), bundle, installer)))
+    }
+
+    /// A failure as it is told: want of Docker is the engine's, not the function's.
+    fn explained(&self, failure: Failure, reason: Option<String>, known: &mut Known) -> Stop {
+        let Some(reason) = reason else { return failure.into() };
         let id = &self.function().spec.id;
-        let message = format!("`{id}` needs Docker, which wasm-run does not have: {reason}");
+        let message = format!("`{id}` needs Docker, which is not used here: {reason}");
+        known.engine = Some(Engine::Docker);
+        known.engine_reason = Some(reason);
         let failure = Failure {
             traceback: failure.traceback,
             ..Failure::new(ErrorKind::EngineUnavailable, message)
         };
         Stop::from(failure)
-            .help("deploy it to a platform that has Docker, or do without the module")
+            .help("start Docker, deploy it to a platform that has it, or do without the module")
     }
 }

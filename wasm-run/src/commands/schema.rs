@@ -37,7 +37,7 @@ fn prepared(session: &Session, known: &mut Known) -> Result<(Prepared, String), 
     known.version = Some(opened.version.clone());
     let id = session.pick(&opened)?.id.to_string();
     known.function_id = Some(id.clone());
-    Ok((session.prepare(&opened, false)?, id))
+    Ok((session.prepare(&opened, false, true)?, id))
 }
 
 fn pretty(value: &Value) -> String {

@@ -1,8 +1,8 @@
 //! A package's own tests: the manifest's test cases, and `tests/` by pytest.
 
-use model::{Engine, ErrorKind};
+use model::Engine;
 use package::testing::{CaseResult, has_tests};
-use package::{Prepared, Report};
+use package::{Engines, Prepared, Report};
 use serde_json::{Value, json};
 
 use super::report_stop;
@@ -25,32 +25,27 @@ pub fn test(session: &Session) -> Exit {
 fn tested(session: &Session, known: &mut Known) -> Result<(Prepared, Report), Stop> {
     let opened = session.open()?;
     known.version = Some(opened.version.clone());
-    let prepared = session.prepare(&opened, true)?;
-    if let Some(stop) = untestable(&prepared) {
+    let prepared = session.prepare(&opened, true, true)?;
+    if let Some(stop) = untestable(session, &prepared) {
         return Err(stop);
     }
     let running = session.interrupt.cancellable();
     let options = session.options(running.token.clone(), true);
     let _live = session.printer.live("running the tests");
-    let report = package::run_tests(&prepared, session.sandbox.as_ref(), &options)?;
+    let engines = Engines { sandbox: session.sandbox.as_ref(), docker: session.docker() };
+    let report = package::run_tests(&prepared, &engines, &options)?;
     Ok((prepared, report))
 }
 
 /// Why nothing of a package can be tested here, if there is something to test.
-fn untestable(prepared: &Prepared) -> Option<Stop> {
+fn untestable(session: &Session, prepared: &Prepared) -> Option<Stop> {
     let functions = &prepared.functions;
     let has_cases = functions.iter().any(|function| !function.spec.test_cases.is_empty());
     let has_tests = has_cases || has_tests(&prepared.bundle.app);
     if !has_tests || functions.iter().any(|function| function.engine == Engine::Sandbox) {
         return None;
     }
-    let reason = functions.first().map(|function| function.engine_reason.as_str());
-    let message = format!(
-        "the tests need Docker, which wasm-run does not have: {}",
-        reason.unwrap_or_default()
-    );
-    let stop = Stop::new(ErrorKind::EngineUnavailable, message);
-    Some(stop.help("deploy it to a platform that has Docker: it runs them there"))
+    session.engine_missing(functions.first()?)
 }
 
 /// Cases and tests that passed and failed.

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 
-use super::{collect, content, on_each, read_all};
+use super::{collect, content, far, on_each, read_all};
 use crate::blobs::{BlobError, BlobKey, Stored};
 
 #[tokio::test]
@@ -37,20 +37,21 @@ async fn what_is_absent_is_not_found() {
             assert_eq!(blobs.read(&key, Some(0..1)).await.err(), Some(BlobError::NotFound));
             assert_eq!(blobs.size(&key).await, Err(BlobError::NotFound));
             assert_eq!(blobs.open_blocking(&key).err(), Some(BlobError::NotFound));
-            assert_eq!(blobs.delete(&key).await, Ok(()));
+            assert_eq!(blobs.remove(&key, far()).await, Ok(false));
+            assert_eq!(blobs.renew(&[key]).await, Ok(false));
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_blob_that_is_being_read_may_be_deleted() {
+async fn a_blob_that_is_being_read_may_be_removed() {
     on_each(async |blobs| {
         let bytes = content(3_000_000);
         let Stored { key, .. } = blobs.put(bytes.clone()).await.unwrap();
         let mut read = blobs.read(&key, None).await.unwrap();
         let first = read.stream.next().await.unwrap().unwrap();
-        blobs.delete(&key).await.unwrap();
+        assert_eq!(blobs.remove(&key, far()).await, Ok(true));
         let rest = collect(read).await.unwrap();
         assert!([first, rest].concat() == bytes);
     })

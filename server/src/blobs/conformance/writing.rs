@@ -1,4 +1,4 @@
-//! Staging, committing, listing and deleting.
+//! Staging, committing, listing and removing.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
-use super::{assert_empty, content, on_each, pieces, read_all};
+use super::{assert_empty, content, far, on_each, pieces, read_all};
 use crate::blobs::{BlobError, BlobKey, Stored};
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn listings_go_through_all_keys_in_order() {
 
         // A page goes on after a key that is not, or no longer, there.
         let (middle, rest) = (stored[20].key, &stored[21..]);
-        blobs.delete(&middle).await.unwrap();
+        assert_eq!(blobs.remove(&middle, far()).await, Ok(true));
         let page = blobs.list(Some(&middle), 100).await.unwrap();
         assert_eq!(page.iter().map(|at| at.key).collect::<Vec<_>>(), keys(rest));
         let last: BlobKey = "f".repeat(64).parse().unwrap();
@@ -201,13 +201,13 @@ fn keys(stored: &[Stored]) -> Vec<BlobKey> {
 }
 
 #[tokio::test]
-async fn a_deleted_blob_is_gone_and_can_come_back() {
+async fn a_removed_blob_is_gone_and_can_come_back() {
     on_each(async |blobs| {
         let kept = blobs.put(content(11)).await.unwrap().key;
         let Stored { key, .. } = blobs.put(content(10)).await.unwrap();
-        // Once it is gone, deleting it changes nothing.
-        for _ in 0..2 {
-            assert_eq!(blobs.delete(&key).await, Ok(()));
+        // Once it is gone, removing it changes nothing.
+        for removed in [true, false] {
+            assert_eq!(blobs.remove(&key, far()).await, Ok(removed));
             assert_eq!(blobs.size(&key).await, Err(BlobError::NotFound));
             assert_eq!(read_all(&*blobs, &key).await, Err(BlobError::NotFound));
             assert_eq!(blobs.list(None, 10).await.unwrap().len(), 1);

@@ -5,8 +5,12 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{
+    Access, AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW,
+    UTIME_OMIT, flock,
+};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
@@ -66,20 +70,41 @@ impl Folder {
         Ok(())
     }
 
-    /// Puts the entries of `objects/ab` on disk.
-    pub(super) fn sync_prefix(&self, key: &BlobKey) -> Result<(), BlobError> {
+    /// Holds `objects/ab` for who stores or renews a blob in it, along with others; nothing is
+    /// removed there meanwhile. The lock is the kernel's, of other processes too.
+    pub(super) fn hold(&self, key: &BlobKey) -> Result<Prefix, BlobError> {
+        self.lock(key, FlockOperation::LockShared)
+    }
+
+    fn lock(&self, key: &BlobKey, kind: FlockOperation) -> Result<Prefix, BlobError> {
         let path = self.prefix(key.first_byte());
-        sync_folder(&path).map_err(at(&path))
+        let folder = File::open(&path).map_err(at(&path))?;
+        loop {
+            match flock(&folder, kind) {
+                Ok(()) => return Ok(Prefix { folder, path }),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(at(&path)(errno.into())),
+            }
+        }
     }
 
     /// Counts a blob that is there as stored now; `false` if it is not, or not of this size:
     /// then it is altered, and to be replaced.
-    pub(super) fn touch(&self, key: &BlobKey, bytes: u64) -> Result<bool, BlobError> {
+    pub(super) fn touch(
+        &self,
+        held: &Prefix,
+        key: &BlobKey,
+        bytes: u64,
+    ) -> Result<bool, BlobError> {
         match self.size(key) {
-            Ok(found) if found == bytes => {}
-            Ok(_) | Err(BlobError::NotFound) => return Ok(false),
-            Err(error) => return Err(error),
+            Ok(found) if found == bytes => self.touch_any(held, key),
+            Ok(_) | Err(BlobError::NotFound) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whatever its size is.
+    fn touch_any(&self, _held: &Prefix, key: &BlobKey) -> Result<bool, BlobError> {
         let path = self.path(key);
         let now = Timestamps {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
@@ -87,9 +112,17 @@ impl Folder {
         };
         match rustix::fs::utimensat(CWD, &path, &now, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(()) => Ok(true),
-            // Deleted in between.
-            Err(Errno::NOENT) => Ok(false),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
             Err(errno) => Err(at(&path)(errno.into())),
+        }
+    }
+
+    /// As `touch`, of a blob whose size is not known.
+    pub(super) fn renew(&self, key: &BlobKey) -> Result<bool, BlobError> {
+        match self.size(key) {
+            Ok(_) => self.touch_any(&self.hold(key)?, key),
+            Err(BlobError::NotFound) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -117,12 +150,22 @@ impl Folder {
         }
     }
 
-    /// Not synced: a blob that a crash brings back is listed, and can be deleted again.
-    pub(super) fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
+    /// Not synced: a blob that a crash brings back is listed, and can be removed again.
+    pub(super) fn remove(&self, key: &BlobKey, before: SystemTime) -> Result<bool, BlobError> {
         let path = self.path(key);
+        // Looked at first: most are not to be removed, and a folder that is not there is not
+        // locked.
+        if !is_older(&path, before)? {
+            return Ok(false);
+        }
+        let _held = self.lock(key, FlockOperation::LockExclusive)?;
+        if !is_older(&path, before)? {
+            return Ok(false);
+        }
         match fs::remove_file(&path) {
-            Err(error) if !is_absent(&error) => Err(at(&path)(error)),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(at(&path)(error)),
         }
     }
 
@@ -201,6 +244,29 @@ impl Folder {
         }
         let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
         rustix::fs::access(&self.objects, access).map_err(|errno| at(&self.objects)(errno.into()))
+    }
+}
+
+/// A folder `objects/ab` that is locked as long as this lives.
+pub(super) struct Prefix {
+    folder: File,
+    path: PathBuf,
+}
+
+impl Prefix {
+    /// Puts its entries on disk.
+    pub(super) fn sync(&self) -> Result<(), BlobError> {
+        self.folder.sync_all().map_err(at(&self.path))
+    }
+}
+
+/// Whether there is a blob at this place, and what it is was stored before then.
+fn is_older(path: &Path, before: SystemTime) -> Result<bool, BlobError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(found.modified().map_err(at(path))? < before),
+        Ok(_) => Ok(false),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(at(path)(error)),
     }
 }
 

@@ -80,13 +80,14 @@ impl Sealed {
         let Self { folder, file, stored } = self;
         let Stored { key, bytes } = stored;
         folder.ensure_prefix(&key)?;
-        if !folder.touch(&key, bytes)? {
+        let held = folder.hold(&key)?;
+        if !folder.touch(&held, &key, bytes)? {
             file.as_file().sync_all().map_err(at(file.path()))?;
             let path = folder.path(&key);
             file.persist(&path).map_err(|failed| at(&path)(failed.error))?;
         }
         // Also where the blob was there: who has put it there may not have come so far yet.
-        folder.sync_prefix(&key)?;
+        held.sync()?;
         Ok(stored)
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::Time;
-use crate::controllers::{Trail, audit};
+use crate::controllers::{Trail, audit, making_room};
 use crate::http::{Json, Key, List, ListQuery, Listed, Path, Query, object, object_or_null, once};
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
@@ -51,6 +51,7 @@ impl From<Account> for AccountView {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "nightly report", "role": "user"}))]
 pub struct NewAccount {
     #[schema(min_length = 1, max_length = 100, pattern = "^[^\\p{C}]+$")]
     pub name: String,
@@ -61,6 +62,7 @@ pub struct NewAccount {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "user"}))]
 pub struct AccountChange {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 100)]
@@ -187,7 +189,8 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Admin)?;
     let account = app.store.account(caller.tenant(), id).await.named("account")?;
-    match app.store.delete_account(caller.tenant(), id, app.clock.now()).await {
+    let delete = || app.store.delete_account(caller.tenant(), id, app.clock.now());
+    match making_room(&app, delete).await {
         Err(StoreError::NotFound) => return Err(Problem::not_found("account")),
         other => other?,
     }

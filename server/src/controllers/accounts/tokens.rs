@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::crud::check_name;
 use crate::app::App;
 use crate::clock::Time;
-use crate::controllers::{Trail, audit};
+use crate::controllers::{Trail, audit, making_room};
 use crate::http::{Json, List, ListQuery, Listed, Path, Query};
 use crate::identity::Caller;
 use crate::identity::token::NewToken;
@@ -47,6 +47,7 @@ impl From<&Token> for TokenView {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "nightly report", "scopes": ["read", "execute"]}))]
 pub struct TokenOrder {
     #[schema(min_length = 1, max_length = 100, pattern = "^[^\\p{C}]+$")]
     pub name: String,
@@ -142,7 +143,8 @@ pub async fn revoke(
     Path((id, token)): Path<(Uuid, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Admin)?;
-    app.store.revoke_token(caller.tenant(), id, &token, app.clock.now()).await.named("token")?;
+    let revoke = || app.store.revoke_token(caller.tenant(), id, &token, app.clock.now());
+    making_room(&app, revoke).await.named("token")?;
     app.authenticator.forget();
     audit(&app, &caller, &trail, "token.revoke", &token).await;
     Ok(StatusCode::NO_CONTENT)

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 
 use super::upload::FileView;
 use crate::app::App;
+use crate::controllers::making_room;
 use crate::http::{List, Listed, Path, Query, bounded, page};
 use crate::identity::Caller;
 use crate::links;
@@ -74,7 +75,7 @@ pub async fn delete(
     Path(key): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Execute)?;
-    app.store.delete_file(caller.tenant(), &key).await.named("file")?;
+    making_room(&app, || app.store.delete_file(caller.tenant(), &key)).await.named("file")?;
     crate::gc::suspect();
     Ok(StatusCode::NO_CONTENT)
 }

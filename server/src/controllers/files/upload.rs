@@ -61,6 +61,7 @@ pub struct UploadLink {
 /// Asks for a place to upload to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"key": "meshes/model-123.msh"}))]
 pub struct UploadBody {
     #[schema(min_length = 1, max_length = 512)]
     pub key: String,

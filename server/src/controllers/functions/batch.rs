@@ -25,6 +25,7 @@ pub const MAX_CALLS: usize = 10_000;
 /// Many calls of one function.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"inputs": [{"width": 2.5, "height": 4.0}, {"width": 1.0, "height": 1.0}]}))]
 pub struct BatchBody {
     /// Inputs of each call.
     #[schema(value_type = Vec<Object>, min_items = 1, max_items = 10000)]
@@ -60,7 +61,8 @@ pub struct Batch {
 #[utoipa::path(post, path = "/api/functions/{id}/batch", tag = "functions",
     operation_id = "execute_batch",
     params(
-        ("id" = String, Path, description = "`function-id`, or `tenant/function-id`"),
+        ("id" = String, Path, description = "`function-id`, or `tenant/function-id`",
+            example = "area"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and body are \
             answered as the first time"),
     ),

@@ -31,6 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// A git repository, or inline code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"name": "area", "code": "def calculate(width: float, height: float) -> dict:\n    return {\"area\": width * height}\n"}))]
 pub enum DeployBody {
     Git(GitBody),
     Code(CodeBody),
@@ -58,6 +59,7 @@ pub struct GitBody {
 /// A function as the text of its `handler.py`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "area", "code": "def calculate(width: float, height: float) -> dict:\n    return {\"area\": width * height}\n"}))]
 pub struct CodeBody {
     /// The function's id.
     #[schema(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length = 63, min_length = 1)]

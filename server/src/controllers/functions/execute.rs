@@ -24,6 +24,7 @@ use crate::webhook;
 /// A call.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"inputs": {"width": 2.5, "height": 4.0}}))]
 pub struct ExecuteBody {
     /// As the function's inputs schema says.
     #[serde(default)]
@@ -76,7 +77,8 @@ pub struct WebhookTarget {
 #[utoipa::path(post, path = "/api/functions/{id}/execute", tag = "functions",
     operation_id = "execute_function",
     params(
-        ("id" = String, Path, description = "`function-id`, or `tenant/function-id`"),
+        ("id" = String, Path, description = "`function-id`, or `tenant/function-id`",
+            example = "area"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: seconds to wait"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and body are \
             answered as the first time"),

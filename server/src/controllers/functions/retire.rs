@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::app::App;
-use crate::controllers::{Trail, audit};
+use crate::controllers::{Trail, audit, making_room};
 use crate::http::Path;
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
@@ -26,7 +26,8 @@ pub async fn function(
     caller.may(Scope::Deploy)?;
     let found = app.catalog.visible(&caller, &id, None).await?;
     check(&caller, &found)?;
-    app.store.delete_function(&found.name, app.clock.now()).await.named("function")?;
+    let delete = || app.store.delete_function(&found.name, app.clock.now());
+    making_room(&app, delete).await.named("function")?;
     crate::gc::suspect();
     app.catalog.forget();
     audit(&app, &caller, &trail, "function.delete", &found.name.id).await;
@@ -54,7 +55,8 @@ pub async fn version(
     };
     let found = app.catalog.visible(&caller, &id, Some(&version)).await?;
     check(&caller, &found)?;
-    app.store.delete_release(&found.name, &exact, app.clock.now()).await.named("version")?;
+    let delete = || app.store.delete_release(&found.name, &exact, app.clock.now());
+    making_room(&app, delete).await.named("version")?;
     crate::gc::suspect();
     app.catalog.forget();
     let target = format!("{} {version}", found.name.id);

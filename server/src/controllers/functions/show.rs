@@ -78,6 +78,7 @@ pub async fn show(
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"visibility": "company"}))]
 pub struct FunctionChange {
     pub visibility: Visibility,
 }

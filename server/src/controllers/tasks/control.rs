@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::show::find;
 use crate::app::App;
 use crate::controllers::functions::execute::{progress, under_way};
+use crate::controllers::making_room;
 use crate::http::Path;
 use crate::identity::Caller;
 use crate::problem::{Named, Problem};
@@ -33,7 +34,8 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Execute)?;
     find(&app, &caller, id).await?;
-    let task = app.dispatcher.cancel(caller.tenant(), id).await.named("task")?;
+    let cancel = || app.dispatcher.cancel(caller.tenant(), id);
+    let task = making_room(&app, cancel).await.named("task")?;
     if task.life.state.is_final() {
         return Ok(progress(Progress::Ended(app.dispatcher.shown(task).await?)));
     }

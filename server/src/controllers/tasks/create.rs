@@ -25,6 +25,7 @@ use crate::views::TaskView;
 /// A call that is made and not yet run: of a function, or of inline code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"name": "area", "code": "def calculate(width: float, height: float) -> dict:\n    return {\"area\": width * height}\n", "inputs": {"width": 2.5, "height": 4.0}}))]
 pub enum TaskBody {
     Function(FunctionTask),
     Inline(InlineTask),
@@ -33,6 +34,7 @@ pub enum TaskBody {
 /// A call of a function.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"function_id": "area", "inputs": {"width": 2.5, "height": 4.0}}))]
 pub struct FunctionTask {
     #[schema(min_length = 1, max_length = 127)]
     pub function_id: String,
@@ -59,6 +61,7 @@ pub struct FunctionTask {
 /// A call of code that comes with it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "area", "code": "def calculate(width: float, height: float) -> dict:\n    return {\"area\": width * height}\n", "inputs": {"width": 2.5, "height": 4.0}}))]
 pub struct InlineTask {
     #[schema(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length = 1, max_length = 63)]
     pub name: String,

@@ -46,6 +46,8 @@ pub(super) fn publication(package: &str, text: &str, functions: &[&str]) -> Publ
         strict_outputs: false,
         timeout_ms: 1000,
         memory_bytes: 1 << 29,
+        cpus: 1.0,
+        image: None,
         fuel: None,
         deterministic: false,
         cache: false,

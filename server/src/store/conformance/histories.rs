@@ -59,7 +59,10 @@ async fn take(store: &dyn Store, made: &mut Vec<(Uuid, String)>, now: &mut i64, 
         Step::Claim(tenant) => {
             let after = Some(TENANTS[tenant]);
             let until = at(*now + 30);
-            store.claim(Class::Default, after, &[], "w", until, at(*now)).await.unwrap();
+            store
+                .claim(Class::Default, after, &PassedOver::default(), "w", until, at(*now))
+                .await
+                .unwrap();
         }
         Step::Finish(task, fence, kind) => {
             let failure = kind.map(|kind| Failure::new(kind, "why"));

@@ -157,7 +157,7 @@ pub(super) async fn create(store: &dyn Store, new: NewTask) -> Uuid {
 
 async fn claim(store: &dyn Store, now: i64) -> Option<Task> {
     let until = at(now).after(Duration::from_secs(30));
-    store.claim(Class::Default, None, &[], "w", until, at(now)).await.unwrap()
+    store.claim(Class::Default, None, &PassedOver::default(), "w", until, at(now)).await.unwrap()
 }
 
 /// State and attempt of each status, and the other kinds by their names.

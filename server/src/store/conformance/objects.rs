@@ -1,5 +1,7 @@
 //! What is needed, what is forgotten, and copies of it all.
 
+use std::collections::BTreeSet;
+
 use model::{ErrorKind, Failure};
 
 use super::deployments::deployment;
@@ -53,6 +55,38 @@ async fn objects_are_needed_as_long_as_something_names_them() {
         let made = create(&*store, NewTask { ended: Some(ended("made")), ..completed() }).await;
         assert_eq!(store.ended(made).await.unwrap(), ended("made"));
         assert!(is_needed(&*store, "made logs").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_that_is_needed_is_told_page_by_page() {
+    on_each(async |store| {
+        assert_eq!(store.references(None, 10).await.unwrap(), []);
+        for number in 0..7 {
+            let name = number.to_string();
+            // Two files of the same content are one object.
+            let content = key(&(number / 2).to_string());
+            store.put_file(File { content, ..file("acme", &name, 1) }, 1_000).await.unwrap();
+        }
+        let mut new = queued();
+        new.payload.files = vec![("a".to_owned(), key("a file")), ("b".to_owned(), key("b"))];
+        create(&*store, new).await;
+        let keys = ["a file", "b", "0", "1", "2", "3"].map(key);
+        let expected: Vec<_> = BTreeSet::from(keys).into_iter().collect();
+        for limit in [1, 2, 100] {
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.references(after.as_ref(), limit).await.unwrap();
+                assert!(page.len() <= limit);
+                let Some(last) = page.last() else { break };
+                after = Some(*last);
+                all.extend(page);
+            }
+            assert_eq!(all, expected, "pages of {limit}");
+        }
+        store.delete_file("acme", "6").await.unwrap();
+        assert_eq!(store.references(None, 100).await.unwrap().len(), expected.len() - 1);
     })
     .await;
 }

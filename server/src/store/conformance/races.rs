@@ -26,7 +26,9 @@ async fn each_task_is_claimed_once() {
             let store = store.clone();
             async move {
                 let worker = worker.to_string();
-                let claimed = store.claim(Class::Default, None, &[], &worker, at(99), at(11)).await;
+                let claimed = store
+                    .claim(Class::Default, None, &PassedOver::default(), &worker, at(99), at(11))
+                    .await;
                 claimed.unwrap().map(|task| task.id)
             }
         }))

@@ -13,8 +13,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_initial", sql: include_str!("migrations/0001_initial.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_initial", sql: include_str!("migrations/0001_initial.sql") },
+    Migration { name: "0002_cache_keys", sql: include_str!("migrations/0002_cache_keys.sql") },
+];
 
 /// `MCPY`: what a file of ours says it is.
 const APPLICATION: i32 = 0x4d43_5059;

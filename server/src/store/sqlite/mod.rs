@@ -150,6 +150,11 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn references(&self, after: Option<&BlobKey>, limit: usize) -> Result<Vec<BlobKey>> {
+        let after = after.map(BlobKey::to_string).unwrap_or_default();
+        self.read(move |conn| objects::all_after(conn, &after, limit)).await
+    }
+
     async fn forget(&self, before: &Retention, limit: usize) -> Result<u64> {
         let before = *before;
         self.write(move |conn| forget::forget(conn, &before, limit)).await

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::rows::{one, run};
+use super::rows::{all, bounded, one, run};
 use crate::blobs::BlobKey;
 use crate::store::Result;
 
@@ -46,4 +46,14 @@ pub(super) fn is_referenced(conn: &Connection, key: &BlobKey) -> Result<bool> {
         |_| Ok(()),
     )?;
     Ok(found.is_some())
+}
+
+/// In the order of keys, each once.
+pub(super) fn all_after(conn: &Connection, after: &str, limit: usize) -> Result<Vec<BlobKey>> {
+    all(
+        conn,
+        "SELECT DISTINCT key FROM object_references WHERE key > ?1 ORDER BY key LIMIT ?2",
+        (after, bounded(limit)),
+        |columns| columns.key(),
+    )
 }

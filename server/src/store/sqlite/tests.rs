@@ -13,8 +13,8 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::store::conformance::{at, completed, create, queued};
 use crate::store::{
-    Class, Document, Ended, File, FileStore, NewTask, PageRequest, StoreError, TaskFilter,
-    TaskStore,
+    Class, Document, Ended, File, FileStore, NewTask, PageRequest, PassedOver, StoreError,
+    TaskFilter, TaskStore,
 };
 
 fn open(path: &Path) -> Arc<SqliteStore> {
@@ -41,7 +41,10 @@ async fn all_is_there_when_it_is_opened_again() {
     drop(store);
     let store = open(&path);
     assert_eq!(store.task("acme", None, ended.task.id).await.unwrap(), ended.task);
-    let task = store.claim(Class::Default, None, &[], "w", at(99), at(50)).await.unwrap();
+    let task = store
+        .claim(Class::Default, None, &PassedOver::default(), "w", at(99), at(50))
+        .await
+        .unwrap();
     assert_eq!(task.unwrap().id, waits.task.id);
     for suffix in ["", "-wal", "-shm"] {
         let file = format!("{}{suffix}", path.display());
@@ -83,7 +86,8 @@ async fn two_may_have_it_open() {
     assert_eq!(two.task("acme", None, new.task.id).await.unwrap(), new.task);
     create(&*two, queued()).await;
     one.check().await.unwrap();
-    let task = one.claim(Class::Default, None, &[], "w", at(99), at(50)).await.unwrap();
+    let task =
+        one.claim(Class::Default, None, &PassedOver::default(), "w", at(99), at(50)).await.unwrap();
     assert!(task.is_some());
 }
 
@@ -107,7 +111,7 @@ async fn a_copy_is_a_whole_database() {
 #[test]
 fn databases_of_others_are_refused() {
     let (folder, path) = folder();
-    assert_eq!(SqliteStore::pending_migrations(&path).unwrap().len(), 1);
+    assert_eq!(SqliteStore::pending_migrations(&path).unwrap().len(), 2);
     drop(open(&path));
     assert_eq!(SqliteStore::pending_migrations(&path).unwrap(), [""; 0]);
     let refused = |sql: &str, says: &str| {
@@ -120,7 +124,7 @@ fn databases_of_others_are_refused() {
         }
     };
     let newer = "INSERT INTO migrations (number, name, checksum, applied_at)
-        VALUES (2, '0002_later', 'x', 0)";
+        VALUES (3, '0003_later', 'x', 0)";
     refused(newer, "newer");
     refused("UPDATE migrations SET checksum = 'y' WHERE number = 1", "not this server's");
     let other = folder.path().join("other.db");
@@ -130,6 +134,53 @@ fn databases_of_others_are_refused() {
     fs::write(&text, "a text that is long enough to be looked at as a database".repeat(99))
         .unwrap();
     assert!(matches!(try_open(&text), Err(StoreError::Corrupt(_))));
+}
+
+/// As a server before `0002_cache_keys` left it.
+fn undo_cache_keys(path: &Path) {
+    Connection::open(path)
+        .unwrap()
+        .execute_batch(
+            "DELETE FROM migrations WHERE number = 2;
+             DROP INDEX tasks_running_calls;
+             DROP INDEX tasks_ready;
+             CREATE INDEX tasks_ready ON tasks (class, tenant, queued_at)
+                WHERE state = 'queued' AND not_before IS NULL;
+             ALTER TABLE tasks DROP COLUMN cache_key;",
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_before_gets_its_cache_keys() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    let (mut keyed, mut same, plain) = (queued(), queued(), queued());
+    let call: [u8; 32] = std::array::from_fn(|i| (i * 8) as u8);
+    keyed.task.cache_key = Some(call);
+    same.task.cache_key = Some(call);
+    for new in [&keyed, &same, &plain] {
+        create(&*store, new.clone()).await;
+    }
+    drop(store);
+    undo_cache_keys(&path);
+    let array = serde_json::to_string(&call).unwrap();
+    let set =
+        format!("UPDATE tasks SET doc = json_set(doc, '$.cache_key', json('{array}')) WHERE n < 3");
+    Connection::open(&path).unwrap().execute_batch(&set).unwrap();
+    let store = open(&path);
+    for (new, expected) in [(&keyed, Some(call)), (&same, Some(call)), (&plain, None)] {
+        let task = store.task("acme", None, new.task.id).await.unwrap();
+        assert_eq!(task.cache_key, expected);
+    }
+    let mut taken = Vec::new();
+    let without = PassedOver::default();
+    while let Some(task) =
+        store.claim(Class::Default, None, &without, "w", at(99), at(50)).await.unwrap()
+    {
+        taken.push(task.id);
+    }
+    assert_eq!(taken, [keyed.task.id, plain.task.id]);
 }
 
 #[tokio::test]

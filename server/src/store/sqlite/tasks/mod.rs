@@ -20,8 +20,8 @@ pub(super) use self::row::stored;
 use super::SqliteStore;
 use crate::clock::Time;
 use crate::store::{
-    Class, Document, Ended, Finished, FunctionName, NewTask, Page, PageRequest, Payload,
-    QueueDepth, Result, StoreError, Task, TaskFilter, TaskStore,
+    Class, Document, Ended, Finished, FunctionName, NewTask, Page, PageRequest, PassedOver,
+    Payload, QueueDepth, Result, StoreError, Task, TaskFilter, TaskStore,
 };
 
 fn bytes_of(document: Option<&Document>) -> Option<u64> {
@@ -81,7 +81,7 @@ impl TaskStore for SqliteStore {
         &self,
         class: Class,
         after: Option<&str>,
-        without: &[String],
+        without: &PassedOver,
         worker: &str,
         until: Time,
         now: Time,
@@ -89,7 +89,7 @@ impl TaskStore for SqliteStore {
         let claim = queue::Claim {
             class,
             after: after.map(str::to_owned),
-            without: without.to_vec(),
+            without: without.clone(),
             worker: worker.to_owned(),
             until,
             now,

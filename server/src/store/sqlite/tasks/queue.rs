@@ -1,12 +1,16 @@
-//! The queue: who comes next. Index seeks only, however many wait.
+//! The queue: who comes next. Index seeks only, however many wait; but those that are the same
+//! call as one under way are gone over in the index.
 
-use rusqlite::Connection;
+use std::collections::HashMap;
 
+use rusqlite::{Connection, Params};
+
+use super::counts;
 use super::row::{Stored, columns, parse_class, stored_of};
 use super::transitions::start;
 use crate::clock::Time;
-use crate::store::sqlite::rows::{Columns, all, one};
-use crate::store::{Class, QueueDepth, Result, Task};
+use crate::store::sqlite::rows::{Columns, all, each, one};
+use crate::store::{Class, PassedOver, QueueDepth, Result, Task};
 
 /// Most tasks that `expire` takes at a time.
 const EXPIRED: i64 = 1000;
@@ -17,21 +21,16 @@ const NEXT_READY_TENANT: &str = "SELECT tenant FROM tasks INDEXED BY tasks_ready
 const NEXT_WAITING_TENANT: &str = "SELECT tenant FROM tasks INDEXED BY tasks_waiting
     WHERE state = 'queued' AND not_before IS NOT NULL AND class = ?1 AND tenant > ?2
     ORDER BY tenant LIMIT 1";
-const READY: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM tasks INDEXED BY tasks_ready
+const READY: &str = "SELECT n, cache_key FROM tasks INDEXED BY tasks_ready
     WHERE state = 'queued' AND not_before IS NULL AND class = ?1 AND tenant = ?2
-    ORDER BY queued_at, n LIMIT 1"
-);
-const WAITED: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM tasks INDEXED BY tasks_waiting
+    ORDER BY queued_at, n";
+const WAITED: &str = "SELECT n, cache_key FROM tasks INDEXED BY tasks_waiting
     WHERE state = 'queued' AND not_before IS NOT NULL AND class = ?1 AND tenant = ?2
         AND not_before <= ?3
-    ORDER BY not_before, n LIMIT 1"
-);
+    ORDER BY not_before, n";
+const RUNNING_CALL: &str = "SELECT 1 FROM tasks INDEXED BY tasks_running_calls
+    WHERE state = 'running' AND cache_key IS NOT NULL AND tenant = ?1 AND cache_key = ?2 LIMIT 1";
+const BY_NUMBER: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE n = ?1");
 const HELD: &str = concat!(
     "SELECT ",
     columns!(),
@@ -44,11 +43,57 @@ const EXPIRING: &str = concat!(
     WHERE state = 'running' AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2"
 );
 
+/// The calls of one tenant, and which of them are under way.
+struct Calls<'a> {
+    conn: &'a Connection,
+    tenant: &'a str,
+    under_way: &'a [(String, [u8; 32])],
+    /// Those that were looked at: the queue may be full of one call.
+    known: HashMap<[u8; 32], bool>,
+}
+
+impl Calls<'_> {
+    /// The first task whose call is not under way.
+    fn first(&mut self, sql: &str, params: impl Params) -> Result<Option<Stored>> {
+        let mut found: Option<i64> = None;
+        each(self.conn, sql, params, |columns| {
+            let (n, key) = (columns.take()?, columns.take::<Option<[u8; 32]>>()?);
+            let is_free = match key {
+                Some(key) => !self.is_under_way(key)?,
+                None => true,
+            };
+            found = is_free.then_some(n);
+            Ok(!is_free)
+        })?;
+        found.map_or(Ok(None), |n| one(self.conn, BY_NUMBER, (n,), stored_of))
+    }
+
+    fn is_under_way(&mut self, key: [u8; 32]) -> Result<bool> {
+        if let Some(known) = self.known.get(&key) {
+            return Ok(*known);
+        }
+        let is_it = |(tenant, call): &(String, [u8; 32])| tenant == self.tenant && *call == key;
+        let is_under_way = (self.under_way.iter().any(is_it)
+            || one(self.conn, RUNNING_CALL, (self.tenant, key), |_| Ok(()))?.is_some())
+            // If its result is known all of them can have it.
+            && counts::cached(self.conn, self.tenant, &key)?.is_none();
+        self.known.insert(key, is_under_way);
+        Ok(is_under_way)
+    }
+}
+
 /// The oldest of a tenant that can be started. A task that waited counts as queued since its
 /// time came.
-fn oldest(conn: &Connection, class: Class, tenant: &str, now: Time) -> Result<Option<Stored>> {
-    let ready = one(conn, READY, (class.as_str(), tenant), stored_of)?;
-    let waited = one(conn, WAITED, (class.as_str(), tenant, now.micros()), stored_of)?;
+fn oldest(
+    conn: &Connection,
+    class: Class,
+    tenant: &str,
+    under_way: &[(String, [u8; 32])],
+    now: Time,
+) -> Result<Option<Stored>> {
+    let mut calls = Calls { conn, tenant, under_way, known: HashMap::new() };
+    let ready = calls.first(READY, (class.as_str(), tenant))?;
+    let waited = calls.first(WAITED, (class.as_str(), tenant, now.micros()))?;
     Ok(match (ready, waited) {
         (Some(ready), Some(waited)) => {
             let since = waited.task.life.not_before.map(Time::from);
@@ -64,7 +109,7 @@ fn first_after(
     class: Class,
     from: &str,
     last: Option<&str>,
-    without: &[String],
+    without: &PassedOver,
     now: Time,
 ) -> Result<Option<Stored>> {
     let mut from = from.to_owned();
@@ -76,8 +121,8 @@ fn first_after(
         if last.is_some_and(|last| tenant.as_str() > last) {
             return Ok(None);
         }
-        if !without.contains(&tenant)
-            && let Some(stored) = oldest(conn, class, &tenant, now)?
+        if !without.tenants.contains(&tenant)
+            && let Some(stored) = oldest(conn, class, &tenant, &without.calls, now)?
         {
             return Ok(Some(stored));
         }
@@ -89,7 +134,7 @@ fn first_after(
 pub(super) struct Claim {
     pub class: Class,
     pub after: Option<String>,
-    pub without: Vec<String>,
+    pub without: PassedOver,
     pub worker: String,
     pub until: Time,
     pub now: Time,

@@ -17,7 +17,7 @@ macro_rules! columns {
     () => {
         "n, events, id, tenant, owner, private, function_tenant, function, version, class,
         state, revision, attempt, fence, worker, lease_until, not_before, cancel_requested,
-        dead_letter, parent, created_at, queued_at, started_at, finished_at, doc"
+        dead_letter, parent, created_at, queued_at, started_at, finished_at, cache_key, doc"
     };
 }
 pub(super) use columns;
@@ -41,8 +41,6 @@ struct Doc {
     deterministic: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cache_key: Option<[u8; 32]>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     cached: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +82,6 @@ pub(super) fn doc_of(task: &Task) -> Result<String> {
         timeout_ms: task.timeout_ms,
         deterministic: task.deterministic,
         name: task.name.clone(),
-        cache_key: task.cache_key,
         cached: task.cached,
         usage: task.usage.as_ref().map(finite),
         error: task.error.clone(),
@@ -133,6 +130,7 @@ pub(super) fn stored_of(columns: &mut Columns<'_>) -> Result<Stored> {
     let parent = columns.maybe_id()?;
     let (created_at, queued_at) = (columns.time()?, columns.maybe_time()?);
     let (started_at, finished_at) = (columns.maybe_time()?, columns.maybe_time()?);
+    let cache_key = columns.take()?;
     let doc: Doc = columns.json()?;
     let lease = match (state, &worker, lease_until) {
         (TaskState::Running, Some(worker), Some(until)) => {
@@ -173,7 +171,7 @@ pub(super) fn stored_of(columns: &mut Columns<'_>) -> Result<Stored> {
         life,
         timeout_ms: doc.timeout_ms,
         deterministic: doc.deterministic,
-        cache_key: doc.cache_key,
+        cache_key,
         cached: doc.cached,
         created_at,
         queued_at,
@@ -232,9 +230,9 @@ pub(super) fn insert(
         "INSERT INTO tasks (id, tenant, owner, private, function_tenant, function, version, class,
             state, revision, attempt, fence, worker, lease_until, not_before, cancel_requested,
             dead_letter, parent, created_at, queued_at, started_at, finished_at, events, wall_ms,
-            doc)
+            cache_key, doc)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-            ?19, ?20, ?21, ?22, ?23, ?24, ?25)
+            ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)
          ON CONFLICT (id) DO NOTHING",
         rusqlite::params![
             task.id.as_bytes(),
@@ -261,6 +259,7 @@ pub(super) fn insert(
             micros(task.finished_at),
             events,
             times.wall_ms,
+            task.cache_key,
             doc,
         ],
     )?;

@@ -1,0 +1,129 @@
+//! Docker as an `Executor`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use model::image::{Base, ImageError, Platform, Recipe};
+use model::{CancelToken, Engine, Executor, ExecutorError, Job, Outcome};
+
+use crate::attempt::{Inner, told};
+use crate::care::Care;
+use crate::containers::keeper::Keeper;
+use crate::containers::ours::Ours;
+use crate::containers::pool::Pool;
+use crate::daemon::Daemon;
+use crate::images::Images;
+use crate::settings::Settings;
+
+/// How long `close` waits for containers to be gone.
+const CLOSE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Runs jobs in containers of a Docker daemon, which may come and go.
+pub struct Docker {
+    inner: Arc<Inner>,
+    /// Before all else is let go of.
+    keeper: Option<Keeper>,
+}
+
+/// What is counted, for whoever watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub containers: usize,
+    /// Of these: ready for a call, and of those: paused.
+    pub idle: usize,
+    pub paused: usize,
+    /// Calls that wait for a container.
+    pub waiting: usize,
+    pub started_total: u64,
+    /// Made room for another.
+    pub evicted_total: u64,
+    /// Ended by others, or not fit to be used again.
+    pub lost_total: u64,
+}
+
+impl Docker {
+    /// Asks nothing of the daemon yet: it may come later.
+    ///
+    /// # Errors
+    /// If this machine has no thread left.
+    pub fn new(settings: Settings) -> Result<Self, ExecutorError> {
+        let internal = |error: std::io::Error| ExecutorError::Internal(error.to_string());
+        let daemon = Daemon::new(settings.host.as_deref()).map_err(internal)?;
+        let inner = Arc::new(Inner {
+            ours: Ours::new(daemon.clone(), &settings.owner),
+            images: Images::new(daemon.clone(), &settings),
+            pool: Pool::new(settings.pool.clone()),
+            programs: AtomicU64::new(0),
+            started: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            care: Care::default(),
+            settings,
+            daemon,
+        });
+        let cared_for = inner.clone();
+        let every = inner.care_every();
+        let keeper = Keeper::start(every, move || cared_for.take_care()).map_err(internal)?;
+        Ok(Self { inner, keeper: Some(keeper) })
+    }
+
+    pub fn statistics(&self) -> Statistics {
+        let numbers = self.inner.pool.numbers();
+        Statistics {
+            containers: numbers.containers,
+            idle: numbers.idle,
+            paused: numbers.paused,
+            waiting: numbers.waiting,
+            started_total: self.inner.started.load(Ordering::Relaxed),
+            evicted_total: numbers.evicted,
+            lost_total: self.inner.lost.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Executor for Docker {
+    fn engine(&self) -> Engine {
+        Engine::Docker
+    }
+
+    fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
+        let mut told = None;
+        self.run_then(job, &mut |outcome| told = Some(outcome))?;
+        told.ok_or_else(|| ExecutorError::Internal("a call ended without an outcome".to_owned()))
+    }
+
+    fn run_then(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
+        self.inner.run(job, tell)
+    }
+
+    fn platform(&self, base: &Base) -> Result<Platform, ExecutorError> {
+        self.inner.images.platform(base)
+    }
+
+    fn make_ready(
+        &self,
+        recipe: &Recipe,
+        log: &dyn Fn(&str),
+        cancel: &CancelToken,
+    ) -> Result<(), ImageError> {
+        self.inner.images.ensure(recipe, log, cancel).map(|_| ())
+    }
+
+    fn check(&self) -> Result<(), ExecutorError> {
+        self.inner.daemon.check().map_err(told)
+    }
+
+    fn close(&self) {
+        drop(self.inner.pool.drain());
+        if !self.inner.ours.wait_removed(CLOSE_WITHIN) {
+            tracing::warn!("some containers are not removed yet: the next start does it");
+        }
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        self.keeper = None;
+        self.close();
+    }
+}

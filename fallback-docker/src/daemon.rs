@@ -234,7 +234,10 @@ mod tests {
         assert!(matches!(answered(404, "No such image: x"), DaemonError::Missing(_)));
         assert!(matches!(answered(409, "in use"), DaemonError::Conflict(_)));
         assert!(matches!(answered(400, "bad parameter"), DaemonError::Refused(_)));
-        assert!(matches!(answered(500, "write /a: no space left on device"), DaemonError::DiskFull(_)));
+        assert!(matches!(
+            answered(500, "write /a: no space left on device"),
+            DaemonError::DiskFull(_)
+        ));
         assert!(matches!(
             answered(500, "grpc: the client connection is closing: unknown"),
             DaemonError::Gone(_)

@@ -13,7 +13,7 @@ pub const MAX_BYTES_FRAME: usize = 64 * 1024 * 1024;
 const JSON: u8 = b'J';
 const BYTES: u8 = b'B';
 
-/// Length, then kind.
+/// Length of the body, then kind.
 const HEADER: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +44,12 @@ impl Decoder {
     /// If what comes next cannot be a frame. Nothing after it can be understood.
     pub fn next(&mut self) -> Result<Option<Frame>, NoFrame> {
         let Some(header) = self.buffer.get(..HEADER) else { return Ok(None) };
-        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let body = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let kind = header[4];
         let most = match kind {
             JSON => MAX_JSON_FRAME,
             BYTES => MAX_BYTES_FRAME,
             _ => return Err(NoFrame(format!("a frame of the unknown kind {kind:#04x}"))),
-        };
-        let Some(body) = length.checked_sub(1) else {
-            return Err(NoFrame("a frame without a kind".to_owned()));
         };
         if body > most {
             return Err(NoFrame(format!("a frame of {body} bytes: at most {most}")));
@@ -86,7 +83,7 @@ pub fn encode<T: Serialize>(message: &T, bytes: Option<&[u8]>) -> Bytes {
 }
 
 fn put(out: &mut BytesMut, kind: u8, body: &[u8]) {
-    let length = u32::try_from(body.len() + 1).expect("bounded by what may be sent");
+    let length = u32::try_from(body.len()).expect("bounded by what may be sent");
     out.put_u32(length);
     out.put_u8(kind);
     out.put_slice(body);
@@ -129,14 +126,13 @@ mod tests {
         assert!(refused(b"\xff\xff\xff\xffJ").contains("at most 4194304"));
         assert!(refused(b"\xff\xff\xff\xffB").contains("at most 67108864"));
         assert!(refused(b"\x00\x00\x00\x02X!").contains("unknown kind 0x58"));
-        assert!(refused(b"\x00\x00\x00\x00J").contains("without a kind"));
         assert!(refused(b"Traceback (most recent call last)").contains("unknown kind"));
     }
 
     #[test]
     fn the_largest_frame_is_one() {
         let mut decoder = Decoder::default();
-        decoder.push(&(MAX_JSON_FRAME as u32 + 1).to_be_bytes());
+        decoder.push(&(MAX_JSON_FRAME as u32).to_be_bytes());
         decoder.push(b"J");
         assert_eq!(decoder.next(), Ok(None));
         decoder.push(&vec![b' '; MAX_JSON_FRAME]);

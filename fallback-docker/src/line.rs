@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
-        [&(body.len() as u32 + 1).to_be_bytes(), &[kind][..], body].concat()
+        [&(body.len() as u32).to_be_bytes(), &[kind][..], body].concat()
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Runner {
     }
 
     fn frame(&mut self, kind: u8, body: &[u8]) -> bool {
-        let frame = [&(body.len() as u32 + 1).to_be_bytes(), &[kind][..], body].concat();
+        let frame = [&(body.len() as u32).to_be_bytes(), &[kind][..], body].concat();
         self.socket.write_all(&frame).is_ok()
     }
 

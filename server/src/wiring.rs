@@ -118,7 +118,11 @@ fn docker(config: &Config) -> anyhow::Result<Option<Arc<dyn Executor>>> {
             memory_bytes: docker.build_memory_bytes,
             ..own.build
         },
-        keep: KeepImages { unused_for: docker.keep_images, bytes: docker.keep_images_bytes },
+        keep: KeepImages {
+            unused_for: docker.keep_images,
+            bytes: docker.keep_images_bytes,
+            ..own.keep
+        },
         pool: PoolLimits {
             containers: docker.containers,
             memory_bytes: docker.memory_bytes,
@@ -126,6 +130,7 @@ fn docker(config: &Config) -> anyhow::Result<Option<Arc<dyn Executor>>> {
             remove_after: docker.remove_after,
             ..own.pool
         },
+        ..own
     })?;
     if let Err(error) = executor.check() {
         tracing::info!(%error, "there is no Docker; what needs it is refused until there is");

@@ -3,6 +3,7 @@
 It ends by `_exit` in every case: nothing of the nursery's, which it is a copy of, runs here.
 """
 
+import gc
 import json
 import os
 import random
@@ -31,9 +32,16 @@ class Pipes:
         self.stdout, self.stderr, self.said, self.heard = stdout, stderr, said, heard
 
 
-def run(exports, pipes, order, filter_program, deterministic):
-    """Lives the whole life of a call's process. Does not return."""
+def run(exports, pipes, not_mine, order, filter_program, deterministic):
+    """Lives the whole life of a call's process. Does not return.
+
+    `not_mine` are descriptors of the nursery's.
+    """
     try:
+        signal.set_wakeup_fd(-1)
+        for fd in not_mine:
+            os.close(fd)
+        gc.enable()
         _leave_the_nursery(pipes, filter_program)
         channel = channels.Channel(pipes.said, pipes.heard)
         stand_ins.channel = channel
@@ -50,12 +58,11 @@ def run(exports, pipes, order, filter_program, deterministic):
         channel.tell(outcome, result)
         os._exit(0)
     except BaseException:
-        # Only what broke its own streams comes here.
+        # Only what broke its own streams comes here, or a fault of the runner's.
         os._exit(70)
 
 
 def _leave_the_nursery(pipes, filter_program):
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A session of its own: a signal to its process group reaches nobody else.

@@ -29,7 +29,7 @@ class Nursery:
         self.exports = None
         self.folders = sweep.Folders()
         self.filter = None
-        self.wake = None
+        self.wake = self.waking = None  # the pipe that signals write to
         self.standing = None
         self.pid = None  # of the call's process
         self.end = None  # what is known of its end
@@ -56,10 +56,10 @@ class Nursery:
         system.adopt_orphans()
         system.set_name(b"nursery")
         self.filter = seccomp.program((os.getppid(), os.getpid()))
-        self.wake, written = os.pipe()
-        for fd in (self.wake, written):
+        self.wake, self.waking = os.pipe()
+        for fd in (self.wake, self.waking):
             os.set_blocking(fd, False)
-        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self.waking, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _preload(self):
@@ -171,11 +171,10 @@ class Nursery:
         self.end = None
         self.pid = pid = os.fork()
         if pid == 0:
-            self.control.close()
-            for fd in (*ours, self.wake, signal.set_wakeup_fd(-1)):
-                os.close(fd)
-            gc.enable()
-            child.run(self.exports, child.Pipes(*theirs), self.order, self.filter, deterministic)
+            not_mine = (*ours, self.wake, self.waking, self.control.fileno())
+            child.run(
+                self.exports, child.Pipes(*theirs), not_mine, self.order, self.filter, deterministic
+            )
         for fd in theirs:
             os.close(fd)
         self._tell({"type": "forked", "deterministic": deterministic}, ours)

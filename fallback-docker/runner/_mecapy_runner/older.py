@@ -1,5 +1,6 @@
 """What the shim takes for granted and a Python before 3.11 lacks, given to the shim alone."""
 
+import ast
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ def fill(check, failures, hints, randomness, testing):
         made = traceback.TracebackException
         failures._TracebackException = lambda *args, compact, **kwargs: made(*args, **kwargs)
         hints.types = _With(types, UnionType=type("UnionType", (), {}))
+        check._parsed = _with_places(check._parsed)
         check.sys = _With(sys, stdlib_module_names=_standard_modules())
         testing.tempfile = _With(tempfile, TemporaryDirectory=_temporary_directory)
 
@@ -36,6 +38,20 @@ class _With:
 
     def __getattr__(self, name):
         return getattr(self._module, name)
+
+
+def _with_places(parse):
+    """Names that are imported, placed where their statement is."""
+
+    def parsed(*args):
+        tree = parse(*args)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    alias.lineno, alias.col_offset = node.lineno, node.col_offset
+        return tree
+
+    return parsed
 
 
 def _standard_modules():

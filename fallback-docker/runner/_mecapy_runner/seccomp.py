@@ -52,7 +52,6 @@ _X32 = 0x40000000
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
 
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_UNEQUAL = "the same as _EQUAL, and jumps otherwise"
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 
@@ -70,7 +69,9 @@ def program(protected):
     lines = [
         # Another architecture's calls have other numbers: none of them is allowed.
         (_LOAD, _ARCH),
-        (_UNEQUAL, arch, "refuse"),
+        (_EQUAL, arch, "known"),
+        (_RETURN, _REFUSE),
+        "known",
         (_LOAD, _NUMBER),
         *[(_EQUAL, numbers[column], "refuse") for numbers in _FORBIDDEN.values()],
         (_AT_LEAST, _X32, "refuse"),
@@ -102,10 +103,7 @@ def _assembled(lines):
     made = b""
     for i, (code, value, *place) in enumerate(steps):
         jump = places[place[0]] - i - 1 if place else 0
-        if code == _UNEQUAL:
-            made += _step(_EQUAL, value, 0, jump)
-        else:
-            made += _step(code, value, jump)
+        made += struct.pack("=HBBI", code, jump, 0, value)
     return made
 
 
@@ -113,7 +111,3 @@ def install(made):
     """Installs the filter; a kernel that takes none is silently left without."""
     if made is not None:
         system.set_filter(made)
-
-
-def _step(code, value, if_true=0, if_false=0):
-    return struct.pack("=HBBI", code, if_true, if_false, value)

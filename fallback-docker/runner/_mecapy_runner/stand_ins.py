@@ -8,6 +8,8 @@ import enum
 import sys
 import types
 
+from .messages import MOST_KEY
+
 MOST_MESSAGE = 1 << 20
 """Characters of a message: as much as a call's log holds altogether."""
 
@@ -37,8 +39,9 @@ def _write(level, message):
 
 
 def _report(fraction, message):
-    if channel is not None and channel.is_mine():
-        _tell({"type": "progress", "fraction": float(fraction)}, message)
+    if channel is not None and channel.is_mine() and fraction == fraction:
+        fraction = min(max(float(fraction), 0.0), 1.0)
+        _tell({"type": "progress", "fraction": fraction}, message)
 
 
 def _tell(told, message):
@@ -111,11 +114,17 @@ class Writer(_Resource):
 
 
 def _open(key):
-    return Reader(_ask({"type": "open", "key": key})[0]["handle"])
+    return Reader(_ask({"type": "open", "key": _checked(key)})[0]["handle"])
 
 
 def _create(key):
-    return Writer(_ask({"type": "create", "key": key})[0]["handle"])
+    return Writer(_ask({"type": "create", "key": _checked(key)})[0]["handle"])
+
+
+def _checked(key):
+    if type(key) is not str or len(key) > MOST_KEY:
+        raise Err(ErrorInvalidKey())
+    return key
 
 
 class FailureKind(enum.Enum):

@@ -248,7 +248,9 @@ fn find(
         Err(Failed::Daemon(error @ DaemonError::DiskFull(_))) => return Err(failed(error)),
         Err(Failed::Daemon(error)) if daemon.check().is_err() => return Err(failed(error)),
         Err(Failed::Daemon(error)) if registry::is_absent(&error) => {
-            return Err(NotFound::Absent(format!("`{reference}` is not here, and its registry has none")));
+            return Err(NotFound::Absent(format!(
+                "`{reference}` is not here, and its registry has none"
+            )));
         }
         Err(why) => {
             let why = format!("`{reference}` is not here and cannot be pulled: {why}");
@@ -326,11 +328,17 @@ mod tests {
     fn references_are_told_apart() {
         assert_eq!(complete("here:5000/python"), "here:5000/python:latest");
         assert_eq!(complete("python:3.12"), "python:3.12");
-        assert_eq!(without_tag("here:5000/a/python:3.12@sha256:ab"), "here:5000/a/python@sha256:ab");
+        assert_eq!(
+            without_tag("here:5000/a/python:3.12@sha256:ab"),
+            "here:5000/a/python@sha256:ab"
+        );
         assert_eq!(without_tag("python:3.12@sha256:ab"), "python@sha256:ab");
         assert_eq!(without_tag("python:3.12"), "python:3.12");
         let image = ImageInspect {
-            repo_digests: Some(vec!["other@sha256:01".to_owned(), "here:5000/python@sha256:02".to_owned()]),
+            repo_digests: Some(vec![
+                "other@sha256:01".to_owned(),
+                "here:5000/python@sha256:02".to_owned(),
+            ]),
             ..ImageInspect::default()
         };
         assert_eq!(pinned("here:5000/python:3", &image), "here:5000/python:3@sha256:02");

@@ -205,7 +205,8 @@ impl Builder<'_> {
             } else {
                 String::new()
             };
-            ImageError::Refused(format!("Dockerfile: the build failed: {failed}{hint}{tail}")).into()
+            ImageError::Refused(format!("Dockerfile: the build failed: {failed}{hint}{tail}"))
+                .into()
         } else {
             ImageError::Internal(format!("building the image failed: {failed}{tail}")).into()
         }
@@ -233,7 +234,8 @@ impl Builder<'_> {
 /// for a name to be pulled.
 fn is_gone(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    let says = ["no such image", "pull access denied", "invalid repository name", "unknown parent image"];
+    let says =
+        ["no such image", "pull access denied", "invalid repository name", "unknown parent image"];
     says.iter().any(|words| lower.contains(words))
 }
 
@@ -308,7 +310,8 @@ fn is_same(full: &str, short: &str) -> bool {
     full.trim_start_matches("sha256:").starts_with(short.trim_start_matches("sha256:"))
 }
 
-async fn remove(docker: &Docker, image: &str) -> Result<(), DaemonError> {
+/// Takes an image's name, and the image with it if it has no other.
+pub async fn remove(docker: &Docker, image: &str) -> Result<(), DaemonError> {
     let options = RemoveImageOptionsBuilder::default().build();
     docker.remove_image(image, Some(options), None).await?;
     Ok(())

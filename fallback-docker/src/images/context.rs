@@ -75,12 +75,20 @@ fn write(parts: &[Part], to: &mut impl Write) -> io::Result<()> {
     let mut archive = tar::Builder::new(to);
     for part in parts {
         match part {
-            Part::File(path, bytes) => append(&mut archive, path, 0o644, bytes.len() as u64, bytes.as_slice())?,
+            Part::File(path, bytes) => {
+                append(&mut archive, path, 0o644, bytes.len() as u64, bytes.as_slice())?
+            }
             Part::Tree(at, tree) => {
                 // `COPY` of a folder that is not there fails, even if there is nothing in it.
                 folder(&mut archive, at)?;
                 for (path, bytes) in tree.files() {
-                    append(&mut archive, &join(at, &path), 0o644, bytes.len() as u64, bytes.as_slice())?;
+                    append(
+                        &mut archive,
+                        &join(at, &path),
+                        0o644,
+                        bytes.len() as u64,
+                        bytes.as_slice(),
+                    )?;
                 }
             }
             Part::Folder(at, path) => {

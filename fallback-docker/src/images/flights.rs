@@ -108,7 +108,11 @@ impl Places {
     }
 
     /// Waits for a place; `waiting` is told once if there is none now.
-    pub fn take(&self, cancel: &CancelToken, waiting: impl FnOnce()) -> Result<Place<'_>, ImageError> {
+    pub fn take(
+        &self,
+        cancel: &CancelToken,
+        waiting: impl FnOnce(),
+    ) -> Result<Place<'_>, ImageError> {
         let mut free = self.free.lock();
         if *free == 0 {
             waiting();

@@ -11,9 +11,9 @@ use bollard::Docker;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptionsBuilder,
 };
 
+use super::build::remove;
 use super::{CONTENT, IMAGES, Images, PARENT, label};
 use crate::daemon::DaemonError;
 
@@ -115,8 +115,12 @@ impl Images {
         Ok(kept)
     }
 
-    async fn labelled(&self, docker: &Docker) -> Result<Vec<bollard::models::ImageSummary>, DaemonError> {
-        let filters = HashMap::from([("label", vec![format!("{IMAGES}={}", self.settings.images)])]);
+    async fn labelled(
+        &self,
+        docker: &Docker,
+    ) -> Result<Vec<bollard::models::ImageSummary>, DaemonError> {
+        let filters =
+            HashMap::from([("label", vec![format!("{IMAGES}={}", self.settings.images)])]);
         let options = ListImagesOptionsBuilder::default().filters(&filters).build();
         Ok(docker.list_images(Some(options)).await?)
     }
@@ -154,12 +158,6 @@ impl Images {
         }
         Ok(())
     }
-}
-
-async fn remove(docker: &Docker, image: &str) -> Result<(), DaemonError> {
-    let options = RemoveImageOptionsBuilder::default().build();
-    docker.remove_image(image, Some(options), None).await?;
-    Ok(())
 }
 
 fn last_used(image: &ImageInspect) -> SystemTime {

@@ -83,7 +83,8 @@ impl Layer {
 pub fn plan(images: &str, recipe: &Recipe, base: &BaseImage, hashes: &TreeHashes) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::new();
     let mut add = |kind, name: &str, text: &str, contents: &[&[u8]]| {
-        let parent = layers.last().map_or(base.id.as_str(), |layer| layer.content.as_str()).to_owned();
+        let parent =
+            layers.last().map_or(base.id.as_str(), |layer| layer.content.as_str()).to_owned();
         let mut hasher = Hasher::new();
         for bytes in [FORMAT.as_bytes(), parent.as_bytes(), text.as_bytes()] {
             add_part(&mut hasher, bytes);
@@ -185,8 +186,11 @@ pub fn label_of_images(settings: &Settings) -> String {
 /// Hashes of trees. Packages are shared and never change: each is hashed once.
 #[derive(Default)]
 pub struct TreeHashes {
-    known: Mutex<HashMap<usize, (Weak<Tree>, [u8; 32])>>,
+    /// By where a tree is in memory.
+    known: Mutex<HashMap<usize, Known>>,
 }
+
+type Known = (Weak<Tree>, [u8; 32]);
 
 impl TreeHashes {
     fn of(&self, tree: &Arc<Tree>) -> [u8; 32] {

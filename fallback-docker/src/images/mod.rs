@@ -219,7 +219,12 @@ impl Images {
     }
 
     /// Builds a layer and names it.
-    fn build(&self, making: &Making<'_>, layer: &Layer, parent: String) -> Result<String, BuildError> {
+    fn build(
+        &self,
+        making: &Making<'_>,
+        layer: &Layer,
+        parent: String,
+    ) -> Result<String, BuildError> {
         let Making { log, cancel, .. } = *making;
         let waiting = || log.say("waiting for other images to be built");
         let place = self.places.take(cancel, waiting)?;
@@ -234,6 +239,13 @@ impl Images {
         let (daemon, limits) = (&*self.daemon, &self.settings.build);
         let id = Builder { daemon, limits, room: &self.room, log, cancel }.build(order)?;
         let docker = self.daemon.client().map_err(told)?;
+        if let Some(theirs) = self.present(layer)? {
+            // Another process was quicker.
+            if let Err(error) = self.daemon.wait(build::remove(&docker, &id)) {
+                tracing::warn!(%error, image = id, "an image that nobody needs stays");
+            }
+            return Ok(theirs);
+        }
         let named = registry::name(&docker, &id, &layer.repository, &layer.content);
         self.daemon.wait(named).map_err(|error| told(error.into()))?;
         // Sending needs no place.
@@ -360,7 +372,9 @@ fn label<'a>(image: &'a ImageInspect, name: &str) -> Option<&'a str> {
 /// What the daemon's failures mean to whoever wants an image.
 fn told(error: DaemonError) -> ImageError {
     match error {
-        DaemonError::Gone(_) | DaemonError::DiskFull(_) => ImageError::Unavailable(error.to_string()),
+        DaemonError::Gone(_) | DaemonError::DiskFull(_) => {
+            ImageError::Unavailable(error.to_string())
+        }
         error => ImageError::Internal(error.to_string()),
     }
 }

@@ -196,7 +196,9 @@ pub fn is_absent(error: &DaemonError) -> bool {
         DaemonError::Missing(_) => true,
         DaemonError::Failed(why) | DaemonError::Refused(why) => {
             let lower = why.to_ascii_lowercase();
-            ["manifest unknown", "not found", "name unknown"].iter().any(|words| lower.contains(words))
+            ["manifest unknown", "not found", "name unknown"]
+                .iter()
+                .any(|words| lower.contains(words))
         }
         _ => false,
     }

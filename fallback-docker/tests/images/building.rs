@@ -10,7 +10,8 @@ use model::image::ImageError;
 
 use crate::harness::{Written, place, place_with, recipe};
 
-const APP: &[(&str, &str)] = &[("handler.py", "def solve(x):\n    return x\n"), ("data/a b.txt", "é")];
+const APP: &[(&str, &str)] =
+    &[("handler.py", "def solve(x):\n    return x\n"), ("data/a b.txt", "é")];
 
 #[test]
 fn three_layers_are_built_and_shared() {
@@ -32,7 +33,11 @@ fn three_layers_are_built_and_shared() {
     assert!(place.containers().is_empty());
 
     let image = place.inspect(&tag).unwrap();
-    println!("{} bytes, the base {:?}", image.size.unwrap(), place.inspect(crate::harness::BASE).unwrap().size);
+    println!(
+        "{} bytes, the base {:?}",
+        image.size.unwrap(),
+        place.inspect(crate::harness::BASE).unwrap().size
+    );
     let config = image.config.unwrap();
     let labels = config.labels.unwrap();
     assert_eq!(labels[images::NAME], "solve");
@@ -68,7 +73,13 @@ fn three_layers_are_built_and_shared() {
 
     // And another process finds all of it.
     let began = Instant::now();
-    assert_eq!(place.another().ensure(&first, &|_| panic!("nothing to build"), &CancelToken::new()).unwrap(), tag);
+    assert_eq!(
+        place
+            .another()
+            .ensure(&first, &|_| panic!("nothing to build"), &CancelToken::new())
+            .unwrap(),
+        tag
+    );
     println!("found in {:?}", began.elapsed());
 }
 

@@ -42,9 +42,14 @@ fn a_cancelled_build_is_stopped() {
 
 #[test]
 fn a_build_that_takes_too_long_is_stopped() {
-    let Some(place) = place_with(|settings| settings.build.timeout = Duration::from_secs(15)) else { return };
+    let Some(place) = place_with(|settings| settings.build.timeout = Duration::from_secs(15))
+    else {
+        return;
+    };
     let began = Instant::now();
-    let Err(ImageError::Refused(why)) = place.ensure(&program(&place, "sleep 600")) else { panic!() };
+    let Err(ImageError::Refused(why)) = place.ensure(&program(&place, "sleep 600")) else {
+        panic!()
+    };
     assert!(why.contains("longer than 15 s"), "{why}");
     assert!(began.elapsed() < Duration::from_secs(120));
     assert_clean(&place);
@@ -52,7 +57,9 @@ fn a_build_that_takes_too_long_is_stopped() {
 
 #[test]
 fn an_image_that_is_too_large_is_refused() {
-    let Some(place) = place_with(|settings| settings.build.image_bytes = 130_000_000) else { return };
+    let Some(place) = place_with(|settings| settings.build.image_bytes = 130_000_000) else {
+        return;
+    };
     let step = "python3 -c 'open(\"/large\", \"wb\").write(bytes(30_000_000))'";
     let Err(ImageError::Refused(why)) = place.ensure(&program(&place, step)) else { panic!() };
     assert!(why.contains("may have 130 MB"), "{why}");
@@ -71,7 +78,9 @@ fn a_step_may_not_use_more_memory_than_a_build_has() {
 #[test]
 fn without_room_nothing_is_begun() {
     let Some(place) = place_with(|settings| settings.build.free_bytes = u64::MAX) else { return };
-    let Err(ImageError::Unavailable(why)) = place.ensure(&program(&place, "true")) else { panic!() };
+    let Err(ImageError::Unavailable(why)) = place.ensure(&program(&place, "true")) else {
+        panic!()
+    };
     assert!(why.contains("MB left"), "{why}");
     assert_clean(&place);
 }
@@ -80,7 +89,8 @@ fn without_room_nothing_is_begun() {
 fn who_waits_for_a_place_can_go_and_one_maker_is_enough() {
     let Some(place) = place_with(|_| {}) else { return };
     let (open, gate) = std::sync::mpsc::channel();
-    let installer = Arc::new(Written { gate: Some(parking_lot::Mutex::new(gate)), ..Written::default() });
+    let installer =
+        Arc::new(Written { gate: Some(parking_lot::Mutex::new(gate)), ..Written::default() });
     let mut slow = recipe(&place, &[("a.py", "")]);
     slow.lock = "alpha==1\n".to_owned();
     slow.installer = installer.clone();

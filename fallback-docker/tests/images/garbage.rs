@@ -6,7 +6,9 @@ use crate::harness::{place_with, recipe};
 
 #[test]
 fn the_oldest_go_first_and_what_is_used_stays() {
-    let Some(place) = place_with(|settings| settings.keep.at_least = Duration::ZERO) else { return };
+    let Some(place) = place_with(|settings| settings.keep.at_least = Duration::ZERO) else {
+        return;
+    };
     let mut recipes = ["a", "b"].map(|name| {
         let mut recipe = recipe(&place, &[("a.py", "x = 1\n")]);
         recipe.name = name.to_owned();
@@ -32,7 +34,9 @@ fn the_oldest_go_first_and_what_is_used_stays() {
     // A container holds its image, whoever says that it is not used.
     let name = place.settings.owner.clone();
     let docker = |arguments: &[&str]| {
-        assert!(std::process::Command::new("docker").args(arguments).output().unwrap().status.success());
+        assert!(
+            std::process::Command::new("docker").args(arguments).output().unwrap().status.success()
+        );
     };
     docker(&["create", "--network", "none", "--name", &name, &tags[0]]);
     let mut patient = settings.clone();

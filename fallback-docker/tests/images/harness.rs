@@ -73,7 +73,11 @@ impl Place {
         self.ensure_until(recipe, &CancelToken::new())
     }
 
-    pub fn ensure_until(&self, recipe: &Recipe, cancel: &CancelToken) -> Result<String, ImageError> {
+    pub fn ensure_until(
+        &self,
+        recipe: &Recipe,
+        cancel: &CancelToken,
+    ) -> Result<String, ImageError> {
         self.images.ensure(recipe, &|line| self.log.lock().push(line.to_owned()), cancel)
     }
 
@@ -102,9 +106,13 @@ impl Place {
         let docker = self.daemon.client().unwrap();
         let images = self.daemon.wait(docker.list_images(Some(options))).unwrap();
         let named = images.iter().flat_map(|image| image.repo_tags.clone());
-        let nameless = images.iter().filter(|image| image.repo_tags.iter().all(|tag| tag.contains("<none>")));
+        let nameless =
+            images.iter().filter(|image| image.repo_tags.iter().all(|tag| tag.contains("<none>")));
         let nameless = nameless.map(|image| image.id.clone());
-        named.filter(|tag| !tag.contains("<none>")).chain(if all { Vec::new() } else { nameless.collect() }).collect()
+        named
+            .filter(|tag| !tag.contains("<none>"))
+            .chain(if all { Vec::new() } else { nameless.collect() })
+            .collect()
     }
 
     /// Containers over images that were made here.
@@ -132,7 +140,8 @@ impl Place {
             .args(arguments)
             .output()
             .unwrap();
-        let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, error) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{out}{error}");
         out.into_owned()
     }

@@ -103,7 +103,7 @@ fn what_one_worker_built_another_pulls_unless_it_is_another_thing() {
     println!("pulled in {:?}", began.elapsed());
     assert!(place.said("pulled ") && !place.said("building "), "{:?}", place.log.lock());
     assert_eq!(place.inspect(&tag).unwrap().id, id);
-    assert_eq!(place.made(), [tag.clone()]);
+    assert_eq!(place.made(), [tag.as_str()]);
 
     // Another image under that name: with the wrong labels, then with the right ones over
     // something that is not the base.
@@ -113,7 +113,12 @@ fn what_one_worker_built_another_pulls_unless_it_is_another_thing() {
     let label = format!("LABEL {CONTENT}={content} {PARENT}={parent}");
     let forged = [
         (format!("docker tag {BASE} {reference}"), "its label"),
-        (format!("tar c --files-from /dev/null | docker import --change '{label}' - {reference}"), "base image"),
+        (
+            format!(
+                "tar c --files-from /dev/null | docker import --change '{label}' - {reference}"
+            ),
+            "base image",
+        ),
     ];
     for (command, why) in forged {
         remove_all(&place);
@@ -135,6 +140,10 @@ fn a_registry_that_does_not_answer_is_done_without() {
     let Some(place) = place_with(set) else { return };
     let tag = place.ensure(&recipe(&place, &[("a.py", "x = 1\n")])).unwrap();
     assert!(place.inspect(&tag).is_some());
-    assert!(place.said("cannot be pulled") && place.said("cannot be pushed"), "{:?}", place.log.lock());
+    assert!(
+        place.said("cannot be pulled") && place.said("cannot be pushed"),
+        "{:?}",
+        place.log.lock()
+    );
     assert!(place.made().iter().all(|tag| !tag.starts_with("127.")));
 }

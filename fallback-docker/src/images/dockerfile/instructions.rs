@@ -64,7 +64,8 @@ pub fn read(text: &str) -> Result<(char, Vec<Instruction>), ImageError> {
 fn directives(text: &str) -> Result<char, ImageError> {
     let mut escape = '\\';
     for (index, line) in text.split('\n').enumerate() {
-        let Some((name, value)) = line.trim().strip_prefix('#').and_then(|line| line.split_once('='))
+        let Some((name, value)) =
+            line.trim().strip_prefix('#').and_then(|line| line.split_once('='))
         else {
             break;
         };
@@ -74,7 +75,10 @@ fn directives(text: &str) -> Result<char, ImageError> {
             ("escape", "`") => escape = '`',
             ("escape", _) => return Err(refused(index + 1, "`escape` is `\\` or `` ` ``")),
             ("syntax", _) => {
-                return Err(refused(index + 1, "another syntax would be fetched: remove this line"));
+                return Err(refused(
+                    index + 1,
+                    "another syntax would be fetched: remove this line",
+                ));
             }
             // A comment with an equals sign: what follows is no directive any more for some,
             // and still is one for others.
@@ -100,7 +104,9 @@ fn instruction(line: usize, whole: &str) -> Result<Instruction, ImageError> {
         let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
         // Neither quotes nor variables: they would be read again.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
-        if name.is_empty() || value.is_empty() || !flag.bytes().all(|byte| is_plain(byte) || byte == b'=')
+        if name.is_empty()
+            || value.is_empty()
+            || !flag.bytes().all(|byte| is_plain(byte) || byte == b'=')
         {
             let what = format!("`--{}` is not understood", model::json::cut(flag, 100));
             return Err(refused(line, &format!("{what}: options are written `--name=value`")));

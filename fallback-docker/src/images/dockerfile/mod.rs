@@ -50,7 +50,10 @@ pub fn rewritten(app: &Tree, rules: &Rules<'_>) -> Result<String, ImageError> {
     let (escape, instructions) = read(text)?;
     if instructions.len() > MAX_INSTRUCTIONS {
         let line = instructions[MAX_INSTRUCTIONS].line;
-        return Err(refused(line, &format!("more than {MAX_INSTRUCTIONS} instructions: join some")));
+        return Err(refused(
+            line,
+            &format!("more than {MAX_INSTRUCTIONS} instructions: join some"),
+        ));
     }
     let mut writer = Writer { rules, stages: Vec::new(), text: format!("# escape={escape}\n") };
     for instruction in &instructions {
@@ -170,23 +173,24 @@ impl Writer<'_> {
     fn check_base(&self, line: usize, image: &str) -> Result<(), ImageError> {
         let Rules { settings, platform, .. } = self.rules;
         let here = bases::without_digest(&platform.base);
-        let configured =
-            |name: &str| bases::configured(settings, name, platform.python).is_some_and(|it| it == here);
+        let configured = |name: &str| {
+            bases::configured(settings, name, platform.python).is_some_and(|it| it == here)
+        };
         let mut its_names = BASES.into_iter().filter(|name| configured(name));
-        if THE_BASE.contains(&image) || image == here || image == platform.base || configured(image) {
+        if THE_BASE.contains(&image) || image == here || image == platform.base || configured(image)
+        {
             return Ok(());
         }
         let expected = its_names.next().unwrap_or(THE_BASE[0]);
         if BASES.contains(&image) {
             return Err(refused(
                 line,
-                &format!("`FROM {image}`: the manifest's `base_image` is another: name the same in both"),
+                &format!(
+                    "`FROM {image}`: the manifest's `base_image` is another: name the same in both"
+                ),
             ));
         }
-        Err(refused(
-            line,
-            &format!("`FROM {image}` is not possible here: write `FROM {expected}`"),
-        ))
+        Err(refused(line, &format!("`FROM {image}` is not possible here: write `FROM {expected}`")))
     }
 
     fn check_copy(&self, instruction: &Instruction) -> Result<(), ImageError> {

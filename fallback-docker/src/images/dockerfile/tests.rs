@@ -13,8 +13,12 @@ fn rewrite(text: &str) -> Result<String, ImageError> {
         python: PythonVersion { major: 3, minor: 12 },
         target: "x86_64-manylinux_2_28".to_owned(),
     };
-    let rules =
-        Rules { settings: &settings, platform: &platform, parent: "sha256:ab", additions: "ENV A=1\n" };
+    let rules = Rules {
+        settings: &settings,
+        platform: &platform,
+        parent: "sha256:ab",
+        additions: "ENV A=1\n",
+    };
     rewritten(&app, &rules)
 }
 
@@ -42,15 +46,33 @@ fn a_program_is_written_anew() {
 #[test]
 fn a_stage_upon_a_stage_starts_what_that_one_starts() {
     let text = rewrite("FROM mecapy-base AS a\nCMD [\"x\"]\nFROM A\nCOPY --from=0 /a /b").unwrap();
-    assert!(text.contains("CMD [\"x\"]\nFROM a\nCOPY --from=0 /a /b\nUSER 65534:65534\n"), "{text}");
+    assert!(
+        text.contains("CMD [\"x\"]\nFROM a\nCOPY --from=0 /a /b\nUSER 65534:65534\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn bases_are_the_manifests() {
-    for base in ["python-base", "mecapy-base", "${BASE}", "$BASE", "python:3.12-slim", "python:3.12-slim@sha256:00"] {
+    for base in [
+        "python-base",
+        "mecapy-base",
+        "${BASE}",
+        "$BASE",
+        "python:3.12-slim",
+        "python:3.12-slim@sha256:00",
+    ] {
         assert!(rewrite(&format!("FROM {base}\nCMD x")).is_ok(), "{base}");
     }
-    for base in ["python:3.13-slim", "scratch", "alpine", "sha256:ab", "${OTHER}", "python-base:latest", "evil.example/python-base"] {
+    for base in [
+        "python:3.13-slim",
+        "scratch",
+        "alpine",
+        "sha256:ab",
+        "${OTHER}",
+        "python-base:latest",
+        "evil.example/python-base",
+    ] {
         let why = refusal(&format!("\nFROM {base}\nCMD x"));
         assert!(why.starts_with(&format!("Dockerfile:2: `FROM {base}`")), "{why}");
     }
@@ -100,7 +122,10 @@ fn what_is_not_possible_is_refused_where_it_stands() {
     ];
     for (text, line, what) in cases {
         let why = refusal(text);
-        assert!(why.starts_with(&format!("Dockerfile:{line}: ")) && why.contains(what), "{text:?}: {why}");
+        assert!(
+            why.starts_with(&format!("Dockerfile:{line}: ")) && why.contains(what),
+            "{text:?}: {why}"
+        );
     }
     let many = format!("FROM python-base\n{}CMD x", "RUN x\n".repeat(100));
     assert!(refusal(&many).contains("more than 60"));

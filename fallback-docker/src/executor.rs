@@ -86,6 +86,27 @@ impl Executor for Docker {
         Engine::Docker
     }
 
+    fn measures(&self) -> Vec<(&'static str, f64)> {
+        let Statistics {
+            containers,
+            idle,
+            paused,
+            waiting,
+            started_total,
+            evicted_total,
+            lost_total,
+        } = self.statistics();
+        vec![
+            ("containers", containers as f64),
+            ("containers_idle", idle as f64),
+            ("containers_paused", paused as f64),
+            ("calls_waiting", waiting as f64),
+            ("containers_started", started_total as f64),
+            ("containers_evicted", evicted_total as f64),
+            ("containers_lost", lost_total as f64),
+        ]
+    }
+
     fn run(&self, job: &Job) -> Result<Outcome, ExecutorError> {
         let mut told = None;
         self.run_then(job, &mut |outcome| told = Some(outcome))?;

@@ -39,8 +39,9 @@ pub fn cancelled() -> Failure {
 
 /// Tells a guest's own failure.
 pub fn failed(mut failure: GuestFailure, used: Option<&Used>, limits: &Limits) -> Failure {
-    // numpy's own, which it raises when the kernel has refused it memory, and only then.
-    let is_numpys = failure.class.rsplit('.').next() == Some("_ArrayMemoryError");
+    // numpy's own, under either name: the kernel has refused it memory that no call may have.
+    let is_numpys = failure.class.ends_with("_ArrayMemoryError")
+        || failure.class == "MemoryError" && failure.message.starts_with("Unable to allocate ");
     if is_numpys {
         failure.class = "MemoryError".to_owned();
     }
@@ -118,6 +119,24 @@ mod tests {
         assert_eq!(killed(Some(Used::default())), ErrorKind::Exception);
         let crash = ended(Ended::Signal(11), None, &limits);
         assert_eq!(crash.message, "the interpreter was ended by signal SIGSEGV");
+    }
+
+    #[test]
+    fn memory_that_was_refused_is_told_from_an_exception_of_that_name() {
+        let kind = |class: &str, message: &str, peak_bytes| {
+            let text = serde_json::json!({"kind": "raised", "class": class, "message": message});
+            let failure = serde_json::from_value(text).unwrap();
+            let used = Used { peak_bytes, ..Used::default() };
+            failed(failure, Some(&used), &Limits::default()).kind
+        };
+        let numpys = "Unable to allocate 72.8 TiB for an array";
+        assert_eq!(kind("MemoryError", numpys, 0), ErrorKind::MemoryExceeded);
+        let older = "numpy.core._exceptions._ArrayMemoryError";
+        assert_eq!(kind(older, numpys, 0), ErrorKind::MemoryExceeded);
+        assert_eq!(kind("MemoryError", "", 0), ErrorKind::MemoryExceeded);
+        assert_eq!(kind("MemoryError", "mine", u64::MAX), ErrorKind::MemoryExceeded);
+        assert_eq!(kind("MemoryError", "mine", 0), ErrorKind::Exception);
+        assert_eq!(kind("ValueError", "mine", u64::MAX), ErrorKind::Exception);
     }
 
     #[test]

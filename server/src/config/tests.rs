@@ -138,7 +138,7 @@ fn a_given_file_stands_for_the_one_in_the_folder_and_must_be_there() {
 #[test]
 fn an_unknown_key_is_named_in_every_source() {
     let file = "datadir = \"x\"\nslots = 1\n\"worker.slots\" = 2\n[workr]\nslots = 1\n\
-                [log]\nformatt = \"json\"\n[docker]\n\
+                [log]\nformatt = \"json\"\n[podman]\n\
                 [\"\"]\nlisten = \"x\"";
     // In the file's order or the alphabet's, as the `toml` crate is built.
     let mut unknown = refusal(Some(file), &[], &[]);
@@ -148,8 +148,8 @@ fn an_unknown_key_is_named_in_every_source() {
         [
             "mecapy.toml: there is no key `.listen`; did you mean `listen`?",
             "mecapy.toml: there is no key `datadir`; did you mean `data_dir`?",
-            "mecapy.toml: there is no key `docker`",
             "mecapy.toml: there is no key `log.formatt`; did you mean `log.format`?",
+            "mecapy.toml: there is no key `podman`",
             "mecapy.toml: there is no key `slots`; did you mean `worker.slots`?",
             "mecapy.toml: there is no key `worker.slots`; did you mean `worker.slots`?",
             "mecapy.toml: there is no key `workr.slots`; did you mean `worker.slots`?",

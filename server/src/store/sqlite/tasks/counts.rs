@@ -90,7 +90,7 @@ pub(super) fn cached(conn: &Connection, tenant: &str, key: &[u8; 32]) -> Result<
         "SELECT cached_results.task FROM cached_results
          JOIN tasks ON tasks.id = cached_results.task
             AND tasks.tenant = cached_results.tenant AND tasks.state = 'completed'
-         WHERE cached_results.tenant = ?1 AND cache_key = ?2",
+         WHERE cached_results.tenant = ?1 AND cached_results.cache_key = ?2",
         (tenant, key),
         |columns| columns.id(),
     )

@@ -9,7 +9,9 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by Cargo"));
     let file = fs::File::create(out.join("runner.tar")).expect("the build's own folder");
     let mut archive = tar::Builder::new(file);
-    for (folder, name) in [(here.join("runner"), "runner"), (here.join("../python-wasm/guest"), "guest")] {
+    for (folder, name) in
+        [(here.join("runner"), "runner"), (here.join("../python-wasm/guest"), "guest")]
+    {
         println!("cargo::rerun-if-changed={}", folder.display());
         add(&mut archive, &folder, Path::new(name));
     }
@@ -19,8 +21,10 @@ fn main() {
 /// All Python files below a folder, in order and without dates: the same code always gives
 /// the same archive, and with it the same images.
 fn add(archive: &mut tar::Builder<fs::File>, folder: &Path, name: &Path) {
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).expect("the sources").map(|entry| entry.expect("the sources").path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .expect("the sources")
+        .map(|entry| entry.expect("the sources").path())
+        .collect();
     entries.sort();
     for path in entries {
         let inner = name.join(path.file_name().expect("it has a name"));
@@ -34,7 +38,9 @@ fn add(archive: &mut tar::Builder<fs::File>, folder: &Path, name: &Path) {
             header.set_size(content.len() as u64);
             header.set_mode(0o644);
             header.set_mtime(0);
-            archive.append_data(&mut header, inner, content.as_slice()).expect("the build's own folder");
+            archive
+                .append_data(&mut header, inner, content.as_slice())
+                .expect("the build's own folder");
         }
     }
 }

@@ -254,7 +254,9 @@ impl Inner {
             NotWarm::Ended(fate) if fate.is_by_others() => {
                 self.care.after_loss();
                 let lost = "a new container was ended by somebody else".to_owned();
-                return found(self.again_when_daemon_is_back(job, ExecutorError::Unavailable(lost)));
+                return found(
+                    self.again_when_daemon_is_back(job, ExecutorError::Unavailable(lost)),
+                );
             }
             NotWarm::Ended(fate) => outcome::broken(&format!(
                 "its first process ended before the call began ({fate:?})"

@@ -89,9 +89,8 @@ impl Inner {
     }
 
     fn reap(&self) {
-        let reaped = self.daemon.wait(async {
-            tokio::time::timeout(REAP_WITHIN, self.ours.reap()).await
-        });
+        let reaped =
+            self.daemon.wait(async { tokio::time::timeout(REAP_WITHIN, self.ours.reap()).await });
         match reaped {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!("removed {count} containers that nobody owned"),

@@ -148,3 +148,85 @@ impl Drop for Docker {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use model::image::Installer;
+    use model::manifest::PythonVersion;
+    use model::{Bundle, ErrorKind, HandlerRef, Limits, Operation};
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Installer for Nothing {
+        fn install(
+            &self,
+            _: &str,
+            _: &Platform,
+            _: &Path,
+            _: &CancelToken,
+        ) -> Result<(), ImageError> {
+            Ok(())
+        }
+    }
+
+    fn job(image: Option<Arc<Recipe>>) -> Job {
+        let handler =
+            HandlerRef { path: "a".to_owned(), callable: "f".to_owned(), init: Vec::new() };
+        Job {
+            tenant: "t".into(),
+            bundle: Arc::new(Bundle { image, ..Bundle::default() }),
+            operation: Operation::Call { handler, inputs: serde_json::Map::new() },
+            snapshot: None,
+            limits: Limits::default(),
+            deterministic: false,
+            files: Arc::new(()),
+            events: Arc::new(()),
+            cancel: CancelToken::new(),
+        }
+    }
+
+    fn recipe() -> Arc<Recipe> {
+        let python = PythonVersion { major: 3, minor: 12 };
+        Arc::new(Recipe {
+            platform: Platform { base: "none".to_owned(), python, target: String::new() },
+            name: "a".to_owned(),
+            version: "1".to_owned(),
+            app: Arc::default(),
+            lock: String::new(),
+            tools: String::new(),
+            preload: Vec::new(),
+            is_program: false,
+            installer: Arc::new(Nothing),
+        })
+    }
+
+    #[test]
+    fn without_a_daemon_it_says_so_and_waits_no_longer_than_its_caller() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Some(format!("unix://{}/none.sock", folder.path().display()));
+        let docker = Docker::new(Settings { host, ..Settings::default() }).unwrap();
+        assert!(matches!(docker.check(), Err(ExecutorError::Unavailable(_))));
+        assert!(matches!(docker.run(&job(None)), Err(ExecutorError::Internal(_))));
+
+        let cancelled = job(Some(recipe()));
+        let token = cancelled.cancel.clone();
+        let begun = Instant::now();
+        let thread = std::thread::spawn(move || {
+            token.sleep_until(Instant::now() + Duration::from_millis(100));
+            token.cancel();
+        });
+        let outcome = docker.run(&cancelled).unwrap();
+        assert_eq!(outcome.result.unwrap_err().kind, ErrorKind::Cancelled);
+        assert!(begun.elapsed() < Duration::from_secs(4));
+        thread.join().unwrap();
+
+        let gone = docker.run(&job(Some(recipe())));
+        assert!(matches!(gone, Err(ExecutorError::Unavailable(_))), "{gone:?}");
+        assert_eq!(docker.statistics(), Statistics::default());
+    }
+}

@@ -136,6 +136,8 @@ mod tests {
         decoder.push(b"J");
         assert_eq!(decoder.next(), Ok(None));
         decoder.push(&vec![b' '; MAX_JSON_FRAME]);
-        assert!(matches!(decoder.next(), Ok(Some(Frame::Json(body))) if body.len() == MAX_JSON_FRAME));
+        assert!(
+            matches!(decoder.next(), Ok(Some(Frame::Json(body))) if body.len() == MAX_JSON_FRAME)
+        );
     }
 }

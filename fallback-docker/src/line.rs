@@ -124,7 +124,9 @@ pub mod scripted {
             match self.0.read(&mut piece) {
                 Ok(0) => Err(Fault::Cut),
                 Ok(read) => Ok(Some(Bytes::copy_from_slice(&piece[..read]))),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
                     Ok(None)
                 }
                 Err(_) => Err(Fault::Cut),
@@ -156,8 +158,7 @@ mod tests {
     #[test]
     fn bytes_belong_to_the_message_before_them() {
         let print = frame(b'J', br#"{"type":"print","stream":"stdout","bytes":true}"#);
-        let (said, bytes) =
-            heard(&[&print[..], &frame(b'B', b"hello")].concat()).unwrap().unwrap();
+        let (said, bytes) = heard(&[&print[..], &frame(b'B', b"hello")].concat()).unwrap().unwrap();
         assert!(matches!(said, Said::Print { is_error: false }));
         assert_eq!(bytes, "hello");
 

@@ -162,8 +162,9 @@ pub fn read(body: &[u8]) -> Result<(Said, bool), String> {
     let flat: Flat = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let bytes = flat.bytes;
     let of_type = flat.r#type.clone();
-    let said = understand(flat)
-        .ok_or_else(|| format!("`{}` is no message, or lacks a field", model::json::cut(&of_type, 40)))?;
+    let said = understand(flat).ok_or_else(|| {
+        format!("`{}` is no message, or lacks a field", model::json::cut(&of_type, 40))
+    })?;
     let belong = matches!(said, Said::Print { .. } | Said::Result)
         || matches!(said, Said::Request(Request::Write { .. }));
     if bytes != belong {

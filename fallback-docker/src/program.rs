@@ -9,9 +9,7 @@ use model::guest::{LineBuffer, LogSink};
 use model::image::Recipe;
 use model::json::cut;
 use model::limits::Phases;
-use model::{
-    ErrorKind, ExecutorError, Failure, Job, LogLevel, Logs, Operation, Outcome, Usage,
-};
+use model::{ErrorKind, ExecutorError, Failure, Job, LogLevel, Logs, Operation, Outcome, Usage};
 use serde_json::Value;
 
 use crate::attempt::{Inner, NotHad, Tell, Tried, end, milliseconds, told};

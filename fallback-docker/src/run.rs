@@ -31,7 +31,9 @@ pub enum End {
     Ended(Ended),
     Stopped(Stop),
     /// The runner is gone; after how long, if it had said nothing of this call.
-    Cut { unheard: Option<Duration> },
+    Cut {
+        unheard: Option<Duration>,
+    },
     /// The runner broke the protocol.
     Broken(String),
 }
@@ -210,11 +212,9 @@ enum Look {
 /// Tells a new runner what it is for. It is ready when it says so: `until_ready`.
 pub fn prepare<P: Peer>(line: &mut Line<P>, job: &Job, preload: &[String]) -> Result<(), Fault> {
     let handler = match &job.operation {
-        Operation::Call { handler, .. } | Operation::Describe { handler } => Some(Handler {
-            path: &handler.path,
-            callable: &handler.callable,
-            init: &handler.init,
-        }),
+        Operation::Call { handler, .. } | Operation::Describe { handler } => {
+            Some(Handler { path: &handler.path, callable: &handler.callable, init: &handler.init })
+        }
         Operation::Inspect { .. } | Operation::Test => None,
     };
     let left_out = job.bundle.left_out.iter();

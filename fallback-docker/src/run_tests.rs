@@ -13,7 +13,8 @@ use crate::frames::{Decoder, Frame};
 use crate::line::scripted::Socket;
 
 fn job() -> Job {
-    let handler = HandlerRef { path: "a.py".to_owned(), callable: "f".to_owned(), init: Vec::new() };
+    let handler =
+        HandlerRef { path: "a.py".to_owned(), callable: "f".to_owned(), init: Vec::new() };
     Job {
         tenant: "t".into(),
         bundle: Arc::new(Bundle::default()),

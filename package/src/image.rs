@@ -13,9 +13,7 @@ use crate::dependencies::{self, Lock, Requirement, Resolver, Target};
 use crate::diagnosis::{Obstacle, Package};
 use crate::engine::{loading_limits, with_schemas};
 use crate::manifest::DOCKERFILE;
-use crate::prepare::{
-    Asked, Options, PrepareError, PreparedFunction, Runner, decoded,
-};
+use crate::prepare::{Asked, Options, PrepareError, PreparedFunction, Runner, decoded};
 use crate::problem::{PackageError, Problem, Step};
 use crate::testing;
 
@@ -127,14 +125,15 @@ impl Images<'_> {
     ) -> Result<(), PrepareError> {
         let spec = function.spec.clone();
         let image = self.spec(&spec)?;
-        let installer: Arc<dyn Installer> = Arc::new(Resolver {
-            cancel: Default::default(),
-            ..self.options.resolver.clone()
-        });
+        let installer: Arc<dyn Installer> =
+            Arc::new(Resolver { cancel: Default::default(), ..self.options.resolver.clone() });
         let name = &self.package.source.manifest.name;
         let bundle = image.bundle(name, &self.version, self.package.bundle, installer);
         let recipe = bundle.image.clone().expect("a bundle of an image has one");
-        progress(Step::Image, &format!("for Python {} over {}", image.platform.python, image.platform.base));
+        progress(
+            Step::Image,
+            &format!("for Python {} over {}", image.platform.python, image.platform.base),
+        );
         let log = |line: &str| progress(Step::Image, line);
         self.docker
             .make_ready(&recipe, &log, &self.options.resolver.cancel)
@@ -175,9 +174,11 @@ impl Images<'_> {
         };
         Err(match self.package.obstacle_in_image(spec, &failure, timeout) {
             Obstacle::Mistake(problems) => PackageError::from(problems).into(),
-            Obstacle::Native(reason) => Problem::new(Step::Engine, format!("{reason}, and the image has it not either"))
-                .help("choose another `base_image`, or do without it")
-                .into(),
+            Obstacle::Native(reason) => {
+                Problem::new(Step::Engine, format!("{reason}, and the image has it not either"))
+                    .help("choose another `base_image`, or do without it")
+                    .into()
+            }
         })
     }
 
@@ -186,9 +187,7 @@ impl Images<'_> {
             ImageError::Refused(message) => Problem::new(Step::Image, message).into(),
             ImageError::Unavailable(message) => PrepareError::Unavailable(message),
             ImageError::Cancelled => PrepareError::Cancelled,
-            ImageError::Internal(message) => {
-                model::ExecutorError::Internal(message).into()
-            }
+            ImageError::Internal(message) => model::ExecutorError::Internal(message).into(),
         }
     }
 }
@@ -196,7 +195,6 @@ impl Images<'_> {
 impl PreparedFunction {
     /// Whether it is a program of the package's own `Dockerfile`, which has no signature.
     pub fn is_program(&self) -> bool {
-        self.engine == Engine::Docker
-            && self.image.as_ref().is_some_and(|image| image.is_program)
+        self.engine == Engine::Docker && self.image.as_ref().is_some_and(|image| image.is_program)
     }
 }

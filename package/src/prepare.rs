@@ -15,7 +15,7 @@ use crate::dependencies::{self, DependencyError, Lock, Requirement, Resolver, Ve
 use crate::diagnosis::Package;
 use crate::engine::{self, Choice};
 use crate::image::{ImageSpec, Images};
-use crate::manifest::ManifestSource;
+use crate::manifest::{DOCKERFILE, ManifestSource};
 use crate::problem::{PackageError, Problem, Step};
 use crate::schema::Schema;
 use crate::testing::CaseResult;
@@ -184,8 +184,14 @@ pub fn prepare(
     progress(Step::Code, "checking the code");
     let mut bundle = Bundle { app: tree.clone(), ..Bundle::default() };
     let mut inspection = Inspection::default();
+    // A program has its own process, with arguments and standard input, and needs the modules
+    // for them.
+    let policy = match tree.file(DOCKERFILE) {
+        Some(_) => ImportPolicy::anything(),
+        None => options.policy.clone(),
+    };
     if has_code {
-        inspection = sandbox.inspect(&bundle, &options.policy)?;
+        inspection = sandbox.inspect(&bundle, &policy)?;
         PackageError::unless_empty(code::problems(&inspection), ())?;
     }
 
@@ -196,7 +202,7 @@ pub fn prepare(
         engine::take_out_unavailable(&sandbox, &mut vendored)?;
         bundle.deps = vendored.tree.clone();
         // Again, for which imports are found now.
-        inspection = sandbox.inspect(&bundle, &options.policy)?;
+        inspection = sandbox.inspect(&bundle, &policy)?;
     }
 
     let unused: Vec<_> =

@@ -6,9 +6,7 @@ use std::time::Duration;
 use model::executor::TestReport;
 use model::files::Node;
 use model::limits::DEFAULT_TIMEOUT;
-use model::{
-    Bundle, Engine, ErrorKind, Failure, FunctionId, Limits, Operation, Tree, Usage,
-};
+use model::{Bundle, Engine, ErrorKind, Failure, FunctionId, Limits, Operation, Tree, Usage};
 use serde_json::Value;
 
 use crate::dependencies::Vendored;

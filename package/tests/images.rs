@@ -8,7 +8,9 @@ use std::sync::Mutex;
 
 use common::scripted::{Scripted, described};
 use common::tree;
-use mecapy_package::{Archive, Engines, Options, PrepareError, Prepared, manifest, prepare, run_tests};
+use mecapy_package::{
+    Archive, Engines, Options, PrepareError, Prepared, manifest, prepare, run_tests,
+};
 use model::executor::{Inspection, TestReport};
 use model::image::{Base, ImageError, Platform, Recipe};
 use model::manifest::PythonVersion;
@@ -90,7 +92,11 @@ impl Executor for Docker {
         _cancel: &CancelToken,
     ) -> Result<(), ImageError> {
         log("Step 1/3");
-        self.note(format!("image over {}, {} bytes of locks", recipe.platform.base, recipe.lock.len()));
+        self.note(format!(
+            "image over {}, {} bytes of locks",
+            recipe.platform.base,
+            recipe.lock.len()
+        ));
         self.refuses.clone().map_or(Ok(()), Err)
     }
 }
@@ -132,7 +138,10 @@ fn what_docker_runs_is_described_and_tested_there() {
     assert!(function.described && function.snapshot.is_none());
     assert_eq!(function.inputs_schema.value()["properties"]["a"]["type"], "integer");
     let image = function.image.as_ref().unwrap();
-    assert_eq!((image.platform.base.as_str(), image.platform.python), ("python-scientific:3.11", PYTHON));
+    assert_eq!(
+        (image.platform.base.as_str(), image.platform.python),
+        ("python-scientific:3.11", PYTHON)
+    );
     assert!(image.lock.is_empty() && image.preload.is_empty() && !image.is_program);
     assert_eq!(
         *docker.asked.lock().unwrap(),
@@ -162,7 +171,10 @@ fn the_caller_may_want_docker_whatever_the_manifest_says() {
         let docker = Docker::default();
         let (prepared, _) = prepared(Some(&docker), options.clone(), &files);
         let function = &prepared.unwrap().functions[0];
-        assert_eq!((function.engine, function.engine_reason.as_str()), (Engine::Docker, "asked for"));
+        assert_eq!(
+            (function.engine, function.engine_reason.as_str()),
+            (Engine::Docker, "asked for")
+        );
     }
 }
 

@@ -58,11 +58,12 @@ impl Callable {
         let (release, function) = (&found.release, &found.function);
         let ((), app) = unpacked(blobs, &release.source)?;
         // An image has its own.
-        let vendored = match release.dependencies.as_ref().filter(|_| function.engine == Engine::Sandbox) {
-            None => Vendored::default(),
-            Some(key) => Vendored::from_bytes(read_zstd(blobs, key)?, 0)
-                .ok_or_else(|| CallableError::Corrupt("its dependencies".to_owned()))?,
-        };
+        let vendored =
+            match release.dependencies.as_ref().filter(|_| function.engine == Engine::Sandbox) {
+                None => Vendored::default(),
+                Some(key) => Vendored::from_bytes(read_zstd(blobs, key)?, 0)
+                    .ok_or_else(|| CallableError::Corrupt("its dependencies".to_owned()))?,
+            };
         let schema = |value: &Value| {
             Schema::compile(value.clone()).map_err(|mistakes| {
                 CallableError::Corrupt(format!("a schema of `{}`: {mistakes:?}", function.id))

@@ -41,10 +41,7 @@ impl Catalog {
             blobs,
             installer,
             found: Remembered::new(
-                Cache::builder()
-                    .max_capacity(MOST_REMEMBERED)
-                    .time_to_live(REMEMBERED)
-                    .build(),
+                Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(REMEMBERED).build(),
             ),
             callables: Remembered::new(
                 Cache::builder().max_capacity(MOST_BYTES / 1024).weigher(weight).build(),

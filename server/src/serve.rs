@@ -31,6 +31,8 @@ const KEEP_UP_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// How long connections may take to close, when all tasks have ended.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long containers may take to be removed.
+const CONTAINERS_WITHIN: Duration = Duration::from_secs(20);
 /// How long deploys may take to hear that they are cancelled.
 const DEPLOYS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -137,7 +139,7 @@ pub async fn serve(
     if let Some(docker) = app.engines.docker.clone() {
         // Nobody calls any more; what a daemon that hangs keeps, the next start removes.
         let closed = tokio::task::spawn_blocking(move || docker.close());
-        let _ = tokio::time::timeout(CLOSE_WITHIN, closed).await;
+        let _ = tokio::time::timeout(CONTAINERS_WITHIN, closed).await;
     }
     // If all has ended, nobody else works here any more; else the next start sweeps.
     if in_order && gc::is_suspected() {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fallback_docker::Docker;
-use fallback_docker::settings::{
-    Bases, BuildLimits, KeepImages, PoolLimits, Registry, Settings,
-};
+use fallback_docker::settings::{Bases, BuildLimits, KeepImages, PoolLimits, Registry, Settings};
 use model::Executor;
 use runtime::{Metering, Sandbox, SandboxConfig};
 

@@ -170,8 +170,8 @@ impl Session {
 
     /// Why the chosen function cannot be run here, if it needs Docker and there is none.
     pub fn engine_missing(&self, function: &package::PreparedFunction) -> Option<Stop> {
-        let is_needed = function.engine == model::Engine::Docker
-            && self.args.engine != EngineChoice::Sandbox;
+        let is_needed =
+            function.engine == model::Engine::Docker && self.args.engine != EngineChoice::Sandbox;
         if !is_needed {
             return None;
         }

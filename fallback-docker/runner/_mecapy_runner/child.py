@@ -90,6 +90,8 @@ def _begin_anew(deterministic):
         if name.startswith(_HIDDEN):
             del os.environ[name]
     sys.argv[:] = [""]
+    # The runner's own command.
+    sys.orig_argv = [""]
     sys.path.insert(0, roots.APP)
     # Without a file, so that `multiprocessing` does not start the runner again.
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -7,6 +7,7 @@ kept) is not called.
 import logging
 import sys
 import sysconfig
+from importlib.machinery import SourceFileLoader
 from types import SimpleNamespace
 
 from . import older, roots, stand_ins
@@ -27,6 +28,7 @@ def install():
     loading.ROOT = roots.APP
     check.inspect_package.__defaults__ = (roots.APP, None)
     testing.run_tests.__defaults__ = (roots.APP,)
+    loading._LeavingOut.get_code = _code_of_source
     # From now on generators that nobody seeds are seeded anew in every call.
     randomness.install()
     _tell_paths_as_in_the_sandbox(failures)
@@ -34,6 +36,14 @@ def install():
     root.addHandler(mecapy.HostHandler())
     root.setLevel(logging.INFO)
     return exports
+
+
+def _code_of_source(loader, name):
+    """A module's code, compiled again if imports are left out: its bytecode in the image has them."""
+    path = loader.get_filename(name)
+    if path not in loader.unwanted:
+        return SourceFileLoader.get_code(loader, name)
+    return loader.source_to_code(loader.get_data(path), path)
 
 
 def _put_on_path(deps, site):

@@ -84,9 +84,8 @@ impl Drop for Attached {
     }
 }
 
-type Output = Pin<
-    Box<dyn futures_util::Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>,
->;
+type Output =
+    Pin<Box<dyn futures_util::Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
 
 async fn read(mut output: Output, inbox: Arc<Inbox>) {
     while let Some(piece) = output.next().await {
@@ -104,10 +103,7 @@ async fn read(mut output: Output, inbox: Arc<Inbox>) {
     inbox.close();
 }
 
-async fn write(
-    mut input: Pin<Box<dyn AsyncWrite + Send>>,
-    mut waiting: mpsc::Receiver<Bytes>,
-) {
+async fn write(mut input: Pin<Box<dyn AsyncWrite + Send>>, mut waiting: mpsc::Receiver<Bytes>) {
     while let Some(bytes) = waiting.recv().await {
         let written = async {
             input.write_all(&bytes).await?;

@@ -62,7 +62,8 @@ impl Cgroup {
     }
 
     fn find(listed: &str, root: &Path) -> Option<Self> {
-        let below = |controller: &str, path: &str| root.join(controller).join(path.trim_start_matches('/'));
+        let below =
+            |controller: &str, path: &str| root.join(controller).join(path.trim_start_matches('/'));
         let (mut cpu, mut memory, mut unified) = (None, None, None);
         for line in listed.lines() {
             let mut parts = line.splitn(3, ':').skip(1);
@@ -81,7 +82,8 @@ impl Cgroup {
         let group = match (cpu, memory, unified) {
             (Some(cpu), Some(memory), _) => Self { kind: Kind::V1, cpu, memory, peak: None },
             (_, _, Some(path)) => {
-                let peak = fs::File::options().read(true).write(true).open(path.join("memory.peak"));
+                let peak =
+                    fs::File::options().read(true).write(true).open(path.join("memory.peak"));
                 Self { kind: Kind::V2, cpu: path.clone(), memory: path, peak: peak.ok() }
             }
             _ => return None,

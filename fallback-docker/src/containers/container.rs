@@ -169,7 +169,8 @@ impl Container {
             let asked = docker.inspect_container(self.name(), None::<InspectContainerOptions>);
             tokio::time::timeout(FATE_WITHIN, asked).await
         });
-        let inspected = inspected.map_err(|_| DaemonError::Gone("no answer in time".to_owned()))??;
+        let inspected =
+            inspected.map_err(|_| DaemonError::Gone("no answer in time".to_owned()))??;
         Ok(inspected.state.unwrap_or_default())
     }
 
@@ -178,9 +179,9 @@ impl Container {
         what: impl AsyncFnOnce(&bollard::Docker, &str) -> Result<(), bollard::errors::Error>,
     ) -> Result<(), DaemonError> {
         let docker = self.daemon.client()?;
-        let done = self.daemon.wait(async {
-            tokio::time::timeout(PAUSE_WITHIN, what(&docker, self.name())).await
-        });
+        let done = self
+            .daemon
+            .wait(async { tokio::time::timeout(PAUSE_WITHIN, what(&docker, self.name())).await });
         Ok(done.map_err(|_| DaemonError::Gone("no answer in time".to_owned()))??)
     }
 }

@@ -21,14 +21,18 @@ struct Stop {
 impl Keeper {
     /// # Errors
     /// If no thread can be made.
-    pub fn start(every: Duration, mut task: impl FnMut() + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        every: Duration,
+        mut task: impl FnMut() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let stop = Arc::new(Stop::default());
         let theirs = stop.clone();
-        let thread = std::thread::Builder::new().name("docker keeper".to_owned()).spawn(move || {
-            while !theirs.asked_within(every) {
-                task();
-            }
-        })?;
+        let thread =
+            std::thread::Builder::new().name("docker keeper".to_owned()).spawn(move || {
+                while !theirs.asked_within(every) {
+                    task();
+                }
+            })?;
         Ok(Self { stop, thread: Some(thread) })
     }
 }

@@ -48,7 +48,11 @@ enum Held<C> {
     Busy,
     /// Its call is over, it will be idle in a moment.
     Settling,
-    Idle { what: C, since: Instant, paused: bool },
+    Idle {
+        what: C,
+        since: Instant,
+        paused: bool,
+    },
 }
 
 /// What whoever asks is given.
@@ -101,7 +105,9 @@ impl<K: Eq + Hash + Clone, C> Pool<K, C> {
         loop {
             if let Some(id) = state.ready(key) {
                 let slot = state.slots.get_mut(&id).expect("just found");
-                if let Held::Idle { what, paused, .. } = std::mem::replace(&mut slot.held, Held::Busy) {
+                if let Held::Idle { what, paused, .. } =
+                    std::mem::replace(&mut slot.held, Held::Busy)
+                {
                     drop(state);
                     return Ok(Taken::Ready { lease: self.lease(id), what, paused });
                 }
@@ -149,9 +155,7 @@ impl<K: Eq + Hash + Clone, C> Pool<K, C> {
     /// Lends what has been idle for so long and is not paused yet.
     pub fn to_pause(self: &Arc<Self>, before: Instant) -> Vec<(Lease<K, C>, C, Instant)> {
         let mut state = self.state.lock();
-        let due = |held: &Held<C>| {
-            matches!(held, Held::Idle { since, paused: false, .. } if *since <= before)
-        };
+        let due = |held: &Held<C>| matches!(held, Held::Idle { since, paused: false, .. } if *since <= before);
         let mut lent = Vec::new();
         for (&id, slot) in &mut state.slots {
             if due(&slot.held) {

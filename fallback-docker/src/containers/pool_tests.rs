@@ -7,11 +7,16 @@ type Numbered = Pool<&'static str, u32>;
 const MIB: u64 = 1024 * 1024;
 
 fn pool(containers: usize, memory_mib: u64, wait: Duration) -> Arc<Numbered> {
-    let limits = PoolLimits { containers, memory_bytes: memory_mib * MIB, wait, ..Default::default() };
+    let limits =
+        PoolLimits { containers, memory_bytes: memory_mib * MIB, wait, ..Default::default() };
     Pool::new(limits)
 }
 
-fn take(pool: &Arc<Numbered>, key: &'static str, mib: u64) -> Result<Taken<&'static str, u32>, NotTaken> {
+fn take(
+    pool: &Arc<Numbered>,
+    key: &'static str,
+    mib: u64,
+) -> Result<Taken<&'static str, u32>, NotTaken> {
     pool.take(&key, mib * MIB, &CancelToken::new())
 }
 

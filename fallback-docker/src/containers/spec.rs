@@ -127,7 +127,9 @@ mod tests {
         assert_eq!(host.shm_size, Some(16 << 20));
         assert_eq!(host.runtime.as_deref(), Some("runsc"));
         let tmp = &host.tmpfs.unwrap()["/tmp"];
-        assert!(tmp.contains("size=67108864,nr_inodes=4096") && tmp.contains("noexec,nosuid,nodev"));
+        assert!(
+            tmp.contains("size=67108864,nr_inodes=4096") && tmp.contains("noexec,nosuid,nodev")
+        );
         let open = (host.binds, host.mounts, host.devices, host.cap_add, host.volumes_from);
         assert_eq!(open, (None, None, None, None, None));
     }

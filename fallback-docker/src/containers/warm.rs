@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use model::image::Recipe;
 use model::Job;
+use model::image::Recipe;
 
 use super::attached::Attached;
 use super::cgroup::{Before, Cgroup, Used};

@@ -252,7 +252,9 @@ mod tests {
         let requirements = [requirement("num", 1), requirement("numpy", 2)];
         let stderr = "warning: The requested Python version 3.14 is not available; 3.11.7 will be used\n  cause: x\n\
                       error: No solution found when resolving dependencies\n  cause: Because numpy==1.24.0 has no usable wheels and you require numpy==1.24.0, we can conclude that your requirements are unsatisfiable.\n\nhint: Wheels are required for `numpy`\n";
-        let DependencyError::Package(error) = refused(&requirements, stderr, "3.14") else { panic!() };
+        let DependencyError::Package(error) = refused(&requirements, stderr, "3.14") else {
+            panic!()
+        };
         let text = error.to_string();
         assert!(text.starts_with("requirements.txt:2: the requirements cannot be resolved: No solution found when resolving dependencies Because numpy==1.24.0"), "{text}");
         assert!(

@@ -16,8 +16,11 @@ pub enum DockerUse {
     Never,
 }
 
-pub(super) const USES: Choice<DockerUse> =
-    Choice(&[("auto", DockerUse::Auto), ("always", DockerUse::Always), ("never", DockerUse::Never)]);
+pub(super) const USES: Choice<DockerUse> = Choice(&[
+    ("auto", DockerUse::Auto),
+    ("always", DockerUse::Always),
+    ("never", DockerUse::Never),
+]);
 
 /// Where the daemon listens.
 pub(super) const DAEMON: Text = Text {
@@ -89,7 +92,9 @@ impl Kind for Versions {
     }
 
     fn allowed(&self) -> String {
-        String::from("a list of Python versions from `\"3.9\"` up; in a variable or flag, `3.11,3.12`")
+        String::from(
+            "a list of Python versions from `\"3.9\"` up; in a variable or flag, `3.11,3.12`",
+        )
     }
 
     fn show(&self, value: &Vec<PythonVersion>) -> Option<String> {

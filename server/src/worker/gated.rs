@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use model::image::{Base, ImageError, Platform, Recipe};
 use model::{
-    CancelToken, Engine, Events, Executor, ExecutorError, Job, LogEntry, NoSnapshot, Outcome, SnapshotId,
-    SnapshotJob, SnapshotRef,
+    CancelToken, Engine, Events, Executor, ExecutorError, Job, LogEntry, NoSnapshot, Outcome,
+    SnapshotId, SnapshotJob, SnapshotRef,
 };
 
 use super::gate::{Gate, Turn};

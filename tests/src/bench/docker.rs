@@ -88,8 +88,21 @@ pub fn measure(scale: Scale) {
     }
     let images = Images::new(Daemon::new(None).expect("threads"), &settings);
     let mut calls = Table::new(
-        &format!("A 3x3 solve in a container (ms; {} calls at hand, {} cold)", scale.warm, scale.cold),
-        &["", "told p50", "p95", "whole p50", "p95", "cold p50", "p95", "of that container", "RSS MiB"],
+        &format!(
+            "A 3x3 solve in a container (ms; {} calls at hand, {} cold)",
+            scale.warm, scale.cold
+        ),
+        &[
+            "",
+            "told p50",
+            "p95",
+            "whole p50",
+            "p95",
+            "cold p50",
+            "p95",
+            "of that container",
+            "RSS MiB",
+        ],
     );
     let mut beside = Table::new(
         "The same handler in the same image (ms; ratios to a call at hand, and to a cold one)",

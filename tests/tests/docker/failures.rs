@@ -22,7 +22,7 @@ const BODIES: [(&str, &str); 22] = [
     ("exception", "raise SystemExit(3)"),
     ("exception", "raise KeyboardInterrupt"),
     ("exception", "raise ExceptionGroup('many', [ValueError('one')])"),
-    ("exception", "class Own(Exception):\n    def __str__(self): raise self\nraise Own"),
+    ("exception", "class Own(Exception):\n    def __str__(self): raise OSError('x')\nraise Own"),
     ("exception", "import os; os._exit(3)"),
     ("exception", "import os; os._exit(0)"),
     ("exception", "import os; os.abort()"),

@@ -364,14 +364,15 @@ fn an_image_that_was_removed_is_made_again() {
     let images = format!("mecapy-test/removed-{}", std::process::id());
     let Some(place) = place_with(|settings| settings.images = images.clone()) else { return };
     let label = format!("label=mecapy.images={images}");
-    let listed = || -> Vec<String> {
-        let reference = ["images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", &label];
-        docker(&reference).lines().map(str::to_owned).collect()
+    let listed = |format: &str| -> Vec<String> {
+        let listed = docker(&["images", "--format", format, "--filter", &label]);
+        listed.lines().filter(|line| !line.contains("<none>")).map(str::to_owned).collect()
     };
+    let tags = || listed("{{.Repository}}:{{.Tag}}");
     let call = place.of("def calculate(inputs):\n    return 'right'\n");
     for remove_all in [false, true, false] {
         assert_eq!(call.value(&place.docker), json!("right"));
-        let tags = listed();
+        let tags = tags();
         assert!(tags.len() >= 2, "{tags:?}");
         place.docker.close();
         until("no container uses it", || place.containers("").is_empty());
@@ -382,7 +383,7 @@ fn an_image_that_was_removed_is_made_again() {
     }
     assert_eq!(call.value(&place.docker), json!("right"));
     // Also while its container is there: that goes on, and the next one needs the image.
-    for tag in listed().iter().filter(|tag| tag.contains("/package:")) {
+    for tag in tags().iter().filter(|tag| tag.contains("/package:")) {
         docker(&["rmi", "--force", tag]);
     }
     assert_eq!(call.value(&place.docker), json!("right"));
@@ -391,8 +392,9 @@ fn an_image_that_was_removed_is_made_again() {
     assert_eq!(another.value(&place.docker), json!("right"));
     place.docker.close();
     until("no container uses it", || place.containers("").is_empty());
-    for tag in listed() {
-        docker(&["rmi", "--force", &tag]);
+    // What is below another goes with it.
+    for id in listed("{{.ID}}") {
+        let _ = Command::new("docker").args(["rmi", "--force", &id]).output();
     }
 }
 

@@ -85,10 +85,6 @@ pub fn settings() -> Settings {
 }
 
 impl Place {
-    pub fn platform(&self) -> &Platform {
-        &self.platform
-    }
-
     /// A call of `calculate` in one of the modules in `guests`. All have one image.
     pub fn guest(&self, module: &str, inputs: Value) -> Call {
         self.call(&self.guests, module).inputs(inputs)

@@ -54,7 +54,11 @@ pub fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Comma
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-run"));
     let shared = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("../mecapy-cache");
     let cache = std::env::var_os("MECAPY_CACHE_DIR").map_or_else(shared, PathBuf::from);
-    command.args(arguments).env("MECAPY_CACHE_DIR", cache).env("MECAPY_DOCKER_USE", "never").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env("MECAPY_CACHE_DIR", cache)
+        .env("MECAPY_DOCKER_USE", "never")
+        .stdin(Stdio::null());
     command
 }
 

@@ -114,6 +114,9 @@ impl Executor for Docker {
     }
 
     fn run_then(&self, job: &Job, tell: &mut dyn FnMut(Outcome)) -> Result<(), ExecutorError> {
+        // The call computes in its container, and the kernel shares the processors out there:
+        // this thread waits, and must not keep others from computing meanwhile.
+        job.events.rest();
         self.inner.run(job, tell)
     }
 

@@ -53,6 +53,8 @@ pub fn body(
         // When we are gone, so is its input: the runner ends by itself.
         stdin_once: Some(true),
         tty: Some(false),
+        // Process 1 heeds no other: a daemon that stops would wait for it in vain.
+        stop_signal: Some("SIGKILL".to_owned()),
         network_disabled: Some(true),
         // An image's own would run beside the calls.
         healthcheck: Some(HealthConfig {

@@ -26,6 +26,7 @@ pub const LEFT_OUT: &[(&[&str], &str)] = &[
             "path_outside",
             "path_root",
             "path_walk",
+            "state_environment",
         ],
         "they expect nothing but the sandbox's few folders and no environment, and a container is \
          a whole Debian; that nothing of it is the host's or an earlier call's is for `escape`",

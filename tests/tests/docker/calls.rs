@@ -383,6 +383,8 @@ fn a_module_that_takes_long_to_import_is_waited_for() {
 #[test]
 fn a_call_that_is_never_silent_ends_at_its_deadline() {
     let Some(place) = place() else { return };
+    // Else the first one's container would still have to start.
+    assert_eq!(place.body("return 1").value(&place.docker), json!(1));
     for chatter in [
         "while True: mecapy.progress(0.5, 'x' * 100)",
         "while True: print('x' * 100)",
@@ -401,7 +403,7 @@ fn a_call_that_is_never_silent_ends_at_its_deadline() {
         let began = Instant::now();
         let outcome = call.run(&place.docker);
         assert_eq!(kind_of(&outcome), "timeout", "{chatter}: {:?}", outcome.result);
-        assert!(began.elapsed() < Duration::from_secs(30), "{chatter}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(120), "{chatter}: {:?}", began.elapsed());
     }
     assert_eq!(place.body("return 1").value(&place.docker), json!(1));
 }

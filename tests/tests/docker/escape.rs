@@ -378,7 +378,7 @@ fn no_call_outlives_its_deadline() {
     ] {
         let outcome = place.body(body).limits(second).run(&place.docker);
         assert_eq!(kind_of(&outcome), "timeout", "{body}: {:?}", outcome.result);
-        assert!(outcome.usage.wall_ms < 30_000.0, "{body}: {} ms", outcome.usage.wall_ms);
+        assert!(outcome.usage.wall_ms < 120_000.0, "{body}: {} ms", outcome.usage.wall_ms);
         assert_eq!(place.body("return 1").value(&place.docker), json!(1), "after {body}");
     }
     // Whoever closes the line to the runner is no longer waited for.

@@ -42,7 +42,7 @@ const MODULES: [(&str, &str, &str); 7] = [
     ("invalid_package", "no_handler", "def other(): ...\n"),
     ("invalid_package", "not_callable", "calculate = 3\n"),
     ("exception", "broken", "def calculate(inputs)\n    return 1\n"),
-    ("exception", "raises", "import math\n\nmath.sqrt(-1)\n"),
+    ("exception", "raises", "number = 'x'\n\nint(number)\n"),
     ("exception", "misses", "from no_such import thing\ndef calculate(inputs): ...\n"),
     ("exception", "exits", "import os\nos._exit(1)\n"),
     (
@@ -61,7 +61,10 @@ fn alike(place: &Place, sandbox: &dyn Executor, call: &Call, kind: &str, what: &
     assert_eq!(here.message, there.message, "{what}");
     assert_eq!(here.violations, there.violations, "{what}");
     assert_eq!(here.missing_module, there.missing_module, "{what}");
-    assert_eq!(places(here), places(there), "{what}");
+    // Whom the kernel ends for want of memory has no last word.
+    if !(kind == "memory_exceeded" && here.traceback.is_none()) {
+        assert_eq!(places(here), places(there), "{what}");
+    }
 }
 
 /// The lines of a traceback that say where; interpreters differ in the rest.

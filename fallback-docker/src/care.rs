@@ -88,6 +88,13 @@ impl Inner {
         }
     }
 
+    /// As the keeper does now and then, if there can be anything.
+    pub fn reap_if_used(&self) {
+        if self.care.around.lock().is_some() {
+            self.reap();
+        }
+    }
+
     fn reap(&self) {
         let reaped =
             self.daemon.wait(async { tokio::time::timeout(REAP_WITHIN, self.ours.reap()).await });

@@ -138,6 +138,16 @@ impl Executor for Docker {
     }
 
     fn close(&self) {
+        self.let_go();
+        // Also what a dead process left, should there have been no time for it yet.
+        self.inner.reap_if_used();
+    }
+}
+
+impl Docker {
+    /// Without asking the daemon for anything that has to be waited for on its own runtime: also
+    /// to be dropped where there is another.
+    fn let_go(&self) {
         drop(self.inner.pool.drain());
         if !self.inner.ours.wait_removed(CLOSE_WITHIN) {
             tracing::warn!("some containers are not removed yet: the next start does it");
@@ -148,7 +158,7 @@ impl Executor for Docker {
 impl Drop for Docker {
     fn drop(&mut self) {
         self.keeper = None;
-        self.close();
+        self.let_go();
     }
 }
 

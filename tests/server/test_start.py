@@ -86,6 +86,9 @@ def test_a_backup_beside_work_is_whole(tmp_path):
                     assert answer.status_code == 201, answer.text
                     client.delete(f"/api/files/a/{(number + 7) % 20}")
 
+        with server.client() as client:
+            # There from the first backup on.
+            client.post("/api/files?key=kept", content=b"kept").raise_for_status()
         with ThreadPoolExecutor(2) as pool:
             working = [pool.submit(come_and_go) for _ in range(2)]
             try:

@@ -99,6 +99,7 @@ pub async fn upload(
     request: Request,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Execute)?;
+    bounded(&[("key", query.key.as_ref(), 512)])?;
     let raw = RawBody::from_request(request, &app).await?;
     if is_json(&raw.content_type) {
         let (bytes, _room) = read_bounded(&app, raw.body, app.config.limits.body_bytes).await?;
@@ -110,7 +111,6 @@ pub async fn upload(
             links::upload(&app, caller.tenant(), caller.id(), &body.key, &content_type, most);
         return Ok(axum::Json(UploadLink { upload_url, expires_at }).into_response());
     }
-    bounded(&[("key", query.key.as_ref(), 512)])?;
     let Some(key) = query.key else {
         return Err(Problem::invalid("invalid-query", "`key` is missing: `?key=folder/name`"));
     };

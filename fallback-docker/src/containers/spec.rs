@@ -11,8 +11,9 @@ use model::limits::{MIB, TMP_NODES};
 
 use crate::settings::Settings;
 
-/// What the runner needs beside a call: its own interpreter, with what it has preloaded, stays
-/// below its children. Measured: 12 MiB alone, 75 MiB with numpy, scipy and pandas.
+/// Room for the runner beside a call: its own interpreters stay below their children, one of
+/// them with what was preloaded. An estimate, above the 58 MiB that `bench --docker` saw a
+/// whole warm container with numpy, scipy and pandas use.
 pub const RUNNER_BYTES: u64 = 96 * MIB;
 
 /// The kernel's shared memory, which programs expect to have: counted as the container's.
